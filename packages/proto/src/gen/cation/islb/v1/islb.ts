@@ -50,6 +50,23 @@ export interface ReportNodeResponse {
   staleRoomIds: string[];
   /** Nodes with fresh leases, so that every node knows its peers. */
   nodes: Node[];
+  /** Where what the node holds and what is stored differ, so that a lost event or call is healed. */
+  corrections: RoomCorrection[];
+}
+
+/** Participants that a node reported and that the store does not have on that node. */
+export interface RoomCorrection {
+  roomId: string;
+  /** Left, were replaced, removed or moved to another node: the node ends their sessions. */
+  gone: GoneParticipant[];
+  /** Unknown to the store without having left (it lost its memory): the node keeps them. */
+  missingParticipantIds: string[];
+}
+
+export interface GoneParticipant {
+  participantId: string;
+  /** Unspecified when the participant lives on another node now. */
+  reason: LeaveReason;
 }
 
 export interface RemoveNodeRequest {
@@ -78,7 +95,7 @@ export interface JoinResponse {
   node:
     | Node
     | undefined;
-  /** The room after the join. */
+  /** The room after the join. Its participants are those who publish; the joiner is above. */
   room:
     | RoomSnapshot
     | undefined;
@@ -503,7 +520,7 @@ export const RoomPosition: MessageFns<RoomPosition> = {
 };
 
 function createBaseReportNodeResponse(): ReportNodeResponse {
-  return { leaseMs: 0, staleRoomIds: [], nodes: [] };
+  return { leaseMs: 0, staleRoomIds: [], nodes: [], corrections: [] };
 }
 
 export const ReportNodeResponse: MessageFns<ReportNodeResponse> = {
@@ -516,6 +533,9 @@ export const ReportNodeResponse: MessageFns<ReportNodeResponse> = {
     }
     for (const v of message.nodes) {
       Node.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.corrections) {
+      RoomCorrection.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -555,6 +575,14 @@ export const ReportNodeResponse: MessageFns<ReportNodeResponse> = {
             }
 
             message.nodes.push(Node.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.corrections.push(RoomCorrection.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -616,6 +644,9 @@ export const ReportNodeResponse: MessageFns<ReportNodeResponse> = {
         ? object.stale_room_ids.map((e: any) => globalThis.String(e))
         : [],
       nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => Node.fromJSON(e)) : [],
+      corrections: globalThis.Array.isArray(object?.corrections)
+        ? object.corrections.map((e: any) => RoomCorrection.fromJSON(e))
+        : [],
     };
   },
 
@@ -630,6 +661,9 @@ export const ReportNodeResponse: MessageFns<ReportNodeResponse> = {
     if (message.nodes?.length) {
       obj.nodes = message.nodes.map((e) => Node.toJSON(e));
     }
+    if (message.corrections?.length) {
+      obj.corrections = message.corrections.map((e) => RoomCorrection.toJSON(e));
+    }
     return obj;
   },
 
@@ -641,6 +675,269 @@ export const ReportNodeResponse: MessageFns<ReportNodeResponse> = {
     message.leaseMs = object.leaseMs ?? 0;
     message.staleRoomIds = object.staleRoomIds?.map((e) => e) || [];
     message.nodes = object.nodes?.map((e) => Node.fromPartial(e)) || [];
+    message.corrections = object.corrections?.map((e) => RoomCorrection.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRoomCorrection(): RoomCorrection {
+  return { roomId: "", gone: [], missingParticipantIds: [] };
+}
+
+export const RoomCorrection: MessageFns<RoomCorrection> = {
+  encode(message: RoomCorrection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== "") {
+      writer.uint32(10).string(message.roomId);
+    }
+    for (const v of message.gone) {
+      GoneParticipant.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.missingParticipantIds) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoomCorrection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoomCorrection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roomId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.gone.push(GoneParticipant.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.missingParticipantIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RoomCorrection, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RoomCorrection | RoomCorrection[]> | Iterable<RoomCorrection | RoomCorrection[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RoomCorrection.encode(p).finish()];
+        }
+      } else {
+        yield* [RoomCorrection.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RoomCorrection>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RoomCorrection> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RoomCorrection.decode(p)];
+        }
+      } else {
+        yield* [RoomCorrection.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RoomCorrection {
+    return {
+      roomId: isSet(object.roomId)
+        ? globalThis.String(object.roomId)
+        : isSet(object.room_id)
+        ? globalThis.String(object.room_id)
+        : "",
+      gone: globalThis.Array.isArray(object?.gone) ? object.gone.map((e: any) => GoneParticipant.fromJSON(e)) : [],
+      missingParticipantIds: globalThis.Array.isArray(object?.missingParticipantIds)
+        ? object.missingParticipantIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.missing_participant_ids)
+        ? object.missing_participant_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: RoomCorrection): unknown {
+    const obj: any = {};
+    if (message.roomId !== "") {
+      obj.roomId = message.roomId;
+    }
+    if (message.gone?.length) {
+      obj.gone = message.gone.map((e) => GoneParticipant.toJSON(e));
+    }
+    if (message.missingParticipantIds?.length) {
+      obj.missingParticipantIds = message.missingParticipantIds;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RoomCorrection>): RoomCorrection {
+    return RoomCorrection.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RoomCorrection>): RoomCorrection {
+    const message = createBaseRoomCorrection();
+    message.roomId = object.roomId ?? "";
+    message.gone = object.gone?.map((e) => GoneParticipant.fromPartial(e)) || [];
+    message.missingParticipantIds = object.missingParticipantIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGoneParticipant(): GoneParticipant {
+  return { participantId: "", reason: 0 };
+}
+
+export const GoneParticipant: MessageFns<GoneParticipant> = {
+  encode(message: GoneParticipant, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.participantId !== "") {
+      writer.uint32(10).string(message.participantId);
+    }
+    if (message.reason !== 0) {
+      writer.uint32(16).int32(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GoneParticipant {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGoneParticipant();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.participantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<GoneParticipant, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<GoneParticipant | GoneParticipant[]> | Iterable<GoneParticipant | GoneParticipant[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [GoneParticipant.encode(p).finish()];
+        }
+      } else {
+        yield* [GoneParticipant.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, GoneParticipant>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<GoneParticipant> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [GoneParticipant.decode(p)];
+        }
+      } else {
+        yield* [GoneParticipant.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): GoneParticipant {
+    return {
+      participantId: isSet(object.participantId)
+        ? globalThis.String(object.participantId)
+        : isSet(object.participant_id)
+        ? globalThis.String(object.participant_id)
+        : "",
+      reason: isSet(object.reason) ? leaveReasonFromJSON(object.reason) : 0,
+    };
+  },
+
+  toJSON(message: GoneParticipant): unknown {
+    const obj: any = {};
+    if (message.participantId !== "") {
+      obj.participantId = message.participantId;
+    }
+    if (message.reason !== 0) {
+      obj.reason = leaveReasonToJSON(message.reason);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GoneParticipant>): GoneParticipant {
+    return GoneParticipant.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GoneParticipant>): GoneParticipant {
+    const message = createBaseGoneParticipant();
+    message.participantId = object.participantId ?? "";
+    message.reason = object.reason ?? 0;
     return message;
   },
 };

@@ -199,11 +199,19 @@ export interface NodeLoad {
   tracks: number;
 }
 
-/** The whole of a room, as read at one version. */
+/**
+ * A room as read at one version. It lists who publishes, not the audience, so that reading it costs the same whatever
+ * the audience; the others come page by page (GetRoster).
+ */
 export interface RoomSnapshot {
-  room: Room | undefined;
+  room:
+    | Room
+    | undefined;
+  /** Those who publish at least one track. */
   participants: Participant[];
   tracks: Track[];
+  /** Everybody in the room, publishers and viewers. */
+  participantCount: number;
 }
 
 /**
@@ -223,6 +231,12 @@ export interface RoomEvent {
     | { $case: "trackMuted"; value: TrackMuted }
     | { $case: "roomEnded"; value: RoomEnded }
     | undefined;
+  /** With track_published: whose track it is, since the receiver's snapshot need not list a viewer that begins to publish. */
+  publisher:
+    | Participant
+    | undefined;
+  /** Everybody in the room after this change. */
+  participantCount: number;
 }
 
 /** A participant and all its tracks are gone. */
@@ -1780,7 +1794,7 @@ export const NodeLoad: MessageFns<NodeLoad> = {
 };
 
 function createBaseRoomSnapshot(): RoomSnapshot {
-  return { room: undefined, participants: [], tracks: [] };
+  return { room: undefined, participants: [], tracks: [], participantCount: 0 };
 }
 
 export const RoomSnapshot: MessageFns<RoomSnapshot> = {
@@ -1793,6 +1807,9 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
     }
     for (const v of message.tracks) {
       Track.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.participantCount !== 0) {
+      writer.uint32(32).uint32(message.participantCount);
     }
     return writer;
   },
@@ -1832,6 +1849,14 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
             }
 
             message.tracks.push(Track.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.participantCount = reader.uint32();
             continue;
           }
         }
@@ -1885,6 +1910,11 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
         ? object.participants.map((e: any) => Participant.fromJSON(e))
         : [],
       tracks: globalThis.Array.isArray(object?.tracks) ? object.tracks.map((e: any) => Track.fromJSON(e)) : [],
+      participantCount: isSet(object.participantCount)
+        ? globalThis.Number(object.participantCount)
+        : isSet(object.participant_count)
+        ? globalThis.Number(object.participant_count)
+        : 0,
     };
   },
 
@@ -1899,6 +1929,9 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
     if (message.tracks?.length) {
       obj.tracks = message.tracks.map((e) => Track.toJSON(e));
     }
+    if (message.participantCount !== 0) {
+      obj.participantCount = Math.round(message.participantCount);
+    }
     return obj;
   },
 
@@ -1910,12 +1943,13 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
     message.room = (object.room !== undefined && object.room !== null) ? Room.fromPartial(object.room) : undefined;
     message.participants = object.participants?.map((e) => Participant.fromPartial(e)) || [];
     message.tracks = object.tracks?.map((e) => Track.fromPartial(e)) || [];
+    message.participantCount = object.participantCount ?? 0;
     return message;
   },
 };
 
 function createBaseRoomEvent(): RoomEvent {
-  return { roomId: "", epoch: 0, version: 0, change: undefined };
+  return { roomId: "", epoch: 0, version: 0, change: undefined, publisher: undefined, participantCount: 0 };
 }
 
 export const RoomEvent: MessageFns<RoomEvent> = {
@@ -1948,6 +1982,12 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       case "roomEnded":
         RoomEnded.encode(message.change.value, writer.uint32(74).fork()).join();
         break;
+    }
+    if (message.publisher !== undefined) {
+      Participant.encode(message.publisher, writer.uint32(82).fork()).join();
+    }
+    if (message.participantCount !== 0) {
+      writer.uint32(88).uint32(message.participantCount);
     }
     return writer;
   },
@@ -2037,6 +2077,22 @@ export const RoomEvent: MessageFns<RoomEvent> = {
             message.change = { $case: "roomEnded", value: RoomEnded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.publisher = Participant.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.participantCount = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2115,6 +2171,12 @@ export const RoomEvent: MessageFns<RoomEvent> = {
         : isSet(object.room_ended)
         ? { $case: "roomEnded", value: RoomEnded.fromJSON(object.room_ended) }
         : undefined,
+      publisher: isSet(object.publisher) ? Participant.fromJSON(object.publisher) : undefined,
+      participantCount: isSet(object.participantCount)
+        ? globalThis.Number(object.participantCount)
+        : isSet(object.participant_count)
+        ? globalThis.Number(object.participant_count)
+        : 0,
     };
   },
 
@@ -2141,6 +2203,12 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       obj.trackMuted = TrackMuted.toJSON(message.change.value);
     } else if (message.change?.$case === "roomEnded") {
       obj.roomEnded = RoomEnded.toJSON(message.change.value);
+    }
+    if (message.publisher !== undefined) {
+      obj.publisher = Participant.toJSON(message.publisher);
+    }
+    if (message.participantCount !== 0) {
+      obj.participantCount = Math.round(message.participantCount);
     }
     return obj;
   },
@@ -2191,6 +2259,10 @@ export const RoomEvent: MessageFns<RoomEvent> = {
         break;
       }
     }
+    message.publisher = (object.publisher !== undefined && object.publisher !== null)
+      ? Participant.fromPartial(object.publisher)
+      : undefined;
+    message.participantCount = object.participantCount ?? 0;
     return message;
   },
 };
