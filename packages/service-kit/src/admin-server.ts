@@ -1,8 +1,9 @@
 import { fastify } from "fastify";
 import type { FastifyInstance } from "fastify";
-import { Registry } from "prom-client";
+import type { Registry } from "prom-client";
 import { CodedError } from "./coded-error.ts";
 import type { Logger } from "./logger.ts";
+import { mergeRegistries } from "./metrics.ts";
 
 /** Why a service is not ready, or undefined when it is. Must be quick: it looks at what is known, it does not call out. */
 export type ReadinessCheck = () => string | undefined;
@@ -31,7 +32,7 @@ export function addAdminRoutes(app: FastifyInstance, options: AdminRoutesOptions
     return reply.code(ready ? 200 : 503).send(ready ? { status: "ready" } : { status: "not ready", reasons });
   });
   app.get("/metrics", async (_request, reply) => {
-    const merged = Registry.merge([...options.registries]);
+    const merged = await mergeRegistries(options.registries);
     return reply.type(merged.contentType).send(await merged.metrics());
   });
 }

@@ -38,11 +38,13 @@ export function createLogger(options: LoggerOptions): Logger {
       base: { service: options.service, ...options.bindings },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      // redact() has written errors out already.
+      serializers: { err: (err: unknown) => err },
       hooks: {
         logMethod(args, method, level) {
           const [first, ...rest] = args as unknown as [unknown, ...unknown[]];
-          const clean = redact(first, level <= DEBUG_LEVEL);
-          (method as (...values: unknown[]) => void).apply(this, [clean, ...rest]);
+          const fields = first instanceof Error ? { err: first } : first;
+          (method as (...values: unknown[]) => void).apply(this, [redact(fields, level <= DEBUG_LEVEL), ...rest]);
         },
       },
     },

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry } from "prom-client";
+import type { Metric, MetricObjectWithValues, MetricValue } from "prom-client";
 
 /**
  * Makes the registry of one service. There is no global one: pass it to the constructors of prom-client
@@ -17,4 +18,23 @@ export function createProcessRegistry(): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   return registry;
+}
+
+/**
+ * One registry to print, out of several that live in one process. Metrics of the same name become one, told apart by
+ * their `service` label (Registry.merge of prom-client refuses them).
+ */
+export async function mergeRegistries(registries: readonly Registry[]): Promise<Registry> {
+  const byName = new Map<string, MetricObjectWithValues<MetricValue<string>>>();
+  for (const registry of registries) {
+    for (const metric of await registry.getMetricsAsJSON()) {
+      const same = byName.get(metric.name);
+      byName.set(metric.name, same ? { ...same, values: [...same.values, ...metric.values] } : metric);
+    }
+  }
+  const merged = new Registry();
+  for (const metric of byName.values()) {
+    merged.registerMetric({ ...metric, get: () => metric } as unknown as Metric);
+  }
+  return merged;
 }
