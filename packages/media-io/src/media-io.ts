@@ -40,6 +40,8 @@ export const RECEIVE_DROP_REASONS = [
   "bad-tag",
   "replayed",
   "too-old",
+  /** An authenticated peer opened more streams than a transport may have. */
+  "too-many-ssrcs",
   "truncated",
   "oversized",
   "kernel-overflow",
@@ -55,7 +57,12 @@ export interface MediaIoCounters {
   readonly sentBytes: number;
   readonly receiveDrops: Readonly<Record<ReceiveDropReason, number>>;
   /** By SendOutcome, SENT excluded. */
-  readonly sendDrops: { readonly queueFull: number; readonly slotOverwritten: number; readonly noTransport: number; readonly socketError: number };
+  readonly sendDrops: {
+    readonly queueFull: number;
+    readonly slotOverwritten: number;
+    readonly noTransport: number;
+    readonly socketError: number;
+  };
 }
 
 /** Called by the backend on the deciding thread, never re-entrantly. Must not throw. */
@@ -119,4 +126,18 @@ export interface MediaIoOptions {
   readonly senderThreads?: number;
   /** Wanted SO_RCVBUF and SO_SNDBUF. Default 4 MiB each. */
   readonly socketBufferBytes?: number;
+  /** Bounds of the ICE-TCP listener; each has a default. */
+  readonly tcpLimits?: IceTcpLimits;
+}
+
+/** What TCP peers may hold of us. */
+export interface IceTcpLimits {
+  /** Open connections; further ones push out the oldest that belongs to no transport, or are refused. Default 1024. */
+  readonly maxConnections?: number;
+  /** A connection that no transport has taken is closed after this. Default 10 s. */
+  readonly unclaimedTimeoutMs?: number;
+  /** A connection that has sent nothing for so long is closed (consent checks come every 5 s). Default 30 s. */
+  readonly idleTimeoutMs?: number;
+  /** Bytes waiting in a slow reader's connection; packets beyond are dropped as QUEUE_FULL. Default 256 KiB. */
+  readonly maxBufferedBytes?: number;
 }
