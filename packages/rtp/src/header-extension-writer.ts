@@ -48,8 +48,7 @@ export class HeaderExtensionWriter {
 
   /** Takes the element in; its bytes are read at each `write`, and stay the caller's. False if too long or out of range. */
   put(index: number, source: Uint8Array, offset: number, length: number): boolean {
-    if (length < 0 || length > MAX_TWO_BYTE_LENGTH || offset < 0 || offset + length > source.length)
-      return false;
+    if (length < 0 || length > MAX_TWO_BYTE_LENGTH || offset < 0 || offset + length > source.length) return false;
     this.#lengths[index] = length;
     this.#sources[index] = source;
     this.#sourceOffsets[index] = offset;
@@ -112,8 +111,7 @@ export class HeaderExtensionWriter {
     for (let i = 0; i < this.#ids.length; i++) {
       const length = this.#lengths[i];
       if (length === ABSENT) continue;
-      if (this.#ids[i] > MAX_ONE_BYTE_ID || length < 1 || length > MAX_ONE_BYTE_LENGTH)
-        return false;
+      if (this.#ids[i] > MAX_ONE_BYTE_ID || length < 1 || length > MAX_ONE_BYTE_LENGTH) return false;
     }
     return true;
   }

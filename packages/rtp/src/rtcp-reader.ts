@@ -21,6 +21,9 @@ export const PayloadFeedbackFormat = { PLI: 1, FIR: 4, AFB: 15 } as const;
 /** Length of the header that all RTCP packets share. */
 export const RTCP_HEADER_BYTES = 4;
 
+/** Largest number of report blocks, chunks or sources that the five count bits can announce. */
+export const RTCP_MAX_COUNT = 31;
+
 /**
  * Steps through a compound RTCP packet (RFC 3550 §6.1; reduced-size ones too, RFC 5506) where it lies, never past its
  * end. After `set`, call `next` until it is false; the fields then describe one packet at a time, and the readers of
@@ -73,10 +76,10 @@ export class RtcpReader {
 
     let paddingBytes = 0;
     if ((first & 0x20) !== 0) {
-      // RFC 3550 §6.4.1: a multiple of four, on the last packet of a compound only.
+      // RFC 3550 §6.4.1 wants multiples of four, on the last packet only; libwebrtc fills transport feedback up to a
+      // word with one to three bytes and marks them so, wherever it stands in the compound.
       paddingBytes = this.bytes[end - 1];
-      if (paddingBytes === 0 || (paddingBytes & 3) !== 0) return this.#stop();
-      if (paddingBytes > length - RTCP_HEADER_BYTES || end !== this.#end) return this.#stop();
+      if (paddingBytes === 0 || paddingBytes > length - RTCP_HEADER_BYTES) return this.#stop();
     }
     this.packetType = this.bytes[start + 1];
     this.count = first & 0x1f;

@@ -39,11 +39,7 @@ export function patchMarker(target: Uint8Array, offset: number, marker: boolean)
   target[offset + 1] = (target[offset + 1] & 0x7f) | (marker ? 0x80 : 0);
 }
 
-export function patchSequenceNumber(
-  target: Uint8Array,
-  offset: number,
-  sequenceNumber: number,
-): void {
+export function patchSequenceNumber(target: Uint8Array, offset: number, sequenceNumber: number): void {
   writeU16(target, offset + 2, sequenceNumber);
 }
 
@@ -56,11 +52,7 @@ export function patchSsrc(target: Uint8Array, offset: number, ssrc: number): voi
 }
 
 /** Sets or clears X: whether an extension block follows the CSRCs. */
-export function patchExtensionFlag(
-  target: Uint8Array,
-  offset: number,
-  hasExtension: boolean,
-): void {
+export function patchExtensionFlag(target: Uint8Array, offset: number, hasExtension: boolean): void {
   target[offset] = (target[offset] & ~0x10) | (hasExtension ? 0x10 : 0);
 }
 
