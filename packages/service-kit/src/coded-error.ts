@@ -1,5 +1,6 @@
 /** gRPC status codes that our errors use (grpc/doc/statuscodes.md). */
 export const GrpcStatus = {
+  CANCELLED: 1,
   INVALID_ARGUMENT: 3,
   DEADLINE_EXCEEDED: 4,
   NOT_FOUND: 5,
@@ -38,6 +39,7 @@ export const ERROR_CODES = {
   TOKEN_INVALID: code(S.UNAUTHENTICATED, 401, false, "The token is not one of ours, was changed, or lacks a claim."),
   TOKEN_EXPIRED: code(S.UNAUTHENTICATED, 401, false, "The token is past its time. Get a new one and send it."),
   TOKEN_WRONG_ROOM: code(S.PERMISSION_DENIED, 403, false, "The token is for another room or another identity."),
+  TOKEN_KEYS_UNAVAILABLE: code(S.UNAVAILABLE, 503, true, "The keys that tokens are checked with cannot be read now."),
   PERMISSION_DENIED: code(S.PERMISSION_DENIED, 403, false, "The token does not grant this."),
   MESSAGE_MALFORMED: code(S.INVALID_ARGUMENT, 400, false, "The message cannot be read, or one of its fields is wrong."),
   MESSAGE_TOO_LARGE: code(S.INVALID_ARGUMENT, 413, false, "The message is larger than the limit."),
@@ -61,6 +63,9 @@ export const ERROR_CODES = {
   ISLB_UNAVAILABLE: code(S.UNAVAILABLE, 503, true, "No islb can be reached. Running media goes on."),
   SFU_UNAVAILABLE: code(S.UNAVAILABLE, 503, true, "The media node cannot be reached."),
   DEADLINE_EXCEEDED: code(S.DEADLINE_EXCEEDED, 504, true, "The call took longer than it may."),
+  CALL_CANCELLED: code(S.CANCELLED, 499, false, "The caller took the call back."),
+  STREAM_OVERFLOW: code(S.RESOURCE_EXHAUSTED, 503, true, "The reader is too slow; the stream was ended."),
+  TRACK_LIMIT: code(S.RESOURCE_EXHAUSTED, 429, false, "The participant publishes as many tracks as it may."),
   RATE_LIMITED: code(S.RESOURCE_EXHAUSTED, 429, true, "Too many requests. Slow down and try again."),
   CONFIG_INVALID: code(S.FAILED_PRECONDITION, 500, false, "A configuration value is wrong; the service did not start."),
   INTERNAL: code(S.INTERNAL, 500, false, "Something failed that should not. The log has the details."),
