@@ -1,0 +1,218 @@
+import type { PublishedTrack, PublisherAnswer, PublisherOffer } from "@cation/proto/client/v1/client";
+import { describeEncodings, videoEncodings } from "./encodings.ts";
+import type { ClientEnvironment } from "./environment.ts";
+import { type CationError, asCationError, clientError } from "./errors.ts";
+import { IceRecovery } from "./ice-recovery.ts";
+import { SerialQueue } from "./serial-queue.ts";
+import { sourceToWire } from "./track-source.ts";
+import type { LocalTrack } from "./tracks.ts";
+
+export interface PublisherObserver {
+  /** Sends an offer to the server. */
+  offer(offer: PublisherOffer): Promise<PublisherAnswer>;
+  onStateChanged(state: RTCPeerConnectionState): void;
+  /** ICE restarts did not help. */
+  onMediaLost(wasConnected: boolean): void;
+}
+
+interface Published {
+  readonly track: LocalTrack;
+  readonly transceiver: RTCRtpTransceiver;
+  readonly encodings: RTCRtpEncodingParameters[];
+}
+
+/** A track on its way to its first offer. */
+interface Waiting {
+  readonly track: LocalTrack;
+  resolve(): void;
+  reject(error: CationError): void;
+}
+
+/**
+ * The connection on which this participant sends: opened with the first track, the client offers. Tracks that are
+ * published at the same moment share an offer.
+ */
+export class Publisher {
+  readonly #environment: ClientEnvironment;
+  readonly #observer: PublisherObserver;
+  readonly #connection: RTCPeerConnection;
+  readonly #queue = new SerialQueue();
+  readonly #recovery: IceRecovery;
+  readonly #published = new Map<LocalTrack, Published>();
+  #waiting: Waiting[] = [];
+  #closed = false;
+
+  constructor(environment: ClientEnvironment, configuration: RTCConfiguration, observer: PublisherObserver) {
+    this.#environment = environment;
+    this.#observer = observer;
+    this.#connection = environment.createPeerConnection(configuration);
+    this.#recovery = new IceRecovery(environment, {
+      restart: () => this.#restartIce(),
+      giveUp: (wasConnected) => observer.onMediaLost(wasConnected),
+    });
+    this.#connection.addEventListener("connectionstatechange", () => {
+      if (this.#closed) return;
+      observer.onStateChanged(this.#connection.connectionState);
+      this.#recovery.onState(this.#connection.connectionState);
+    });
+  }
+
+  /** Offers a track. Resolves when the server has taken it and its id is set. */
+  publish(track: LocalTrack): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ track, resolve, reject });
+      if (this.#waiting.length === 1) void this.#queue.run(() => this.#offerWaiting());
+    });
+  }
+
+  /** Takes a track out of the connection. */
+  unpublish(track: LocalTrack): Promise<void> {
+    return this.#queue.run(async () => {
+      const published = this.#published.get(track);
+      if (published === undefined || this.#closed) return;
+      this.#published.delete(track);
+      published.transceiver.stop();
+      await this.#negotiate();
+    });
+  }
+
+  /** Sends something else, or nothing, as the same track: no negotiation is needed. */
+  async replaceMedia(track: LocalTrack, mediaTrack: MediaStreamTrack | null): Promise<void> {
+    try {
+      await this.#published.get(track)?.transceiver.sender.replaceTrack(mediaTrack);
+    } catch (thrown) {
+      throw asCationError(thrown, "NEGOTIATION_FAILED", "The browser cannot send this capture in place of the other.");
+    }
+  }
+
+  /** The machine is on another network. */
+  onNetworkChange(): void {
+    this.#recovery.onNetworkChange();
+  }
+
+  getStats(): Promise<RTCStatsReport> {
+    return this.#connection.getStats();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#recovery.close();
+    this.#connection.close();
+    for (const waiting of this.#waiting) waiting.reject(closedError());
+    this.#waiting = [];
+  }
+
+  async #offerWaiting(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    if (await this.#tryOffer(waiting)) return;
+    // One of several was refused: each is offered alone, so that the refusal meets the right one.
+    for (const one of waiting) await this.#tryOffer([one]);
+  }
+
+  /** Offers these together. False: refused, and it is not yet known which of them. */
+  async #tryOffer(waiting: Waiting[]): Promise<boolean> {
+    const added: Published[] = [];
+    try {
+      if (this.#closed) throw closedError();
+      for (const { track } of waiting) added.push(this.#add(track));
+      await this.#negotiate();
+    } catch (thrown) {
+      const error = asCationError(thrown, "NEGOTIATION_FAILED", "The browser could not offer the track.");
+      this.#remove(added);
+      if (waiting.length > 1 && !error.retryable && !this.#closed) return false;
+      for (const one of waiting) one.reject(error);
+      return true;
+    }
+    for (const one of waiting) one.resolve();
+    return true;
+  }
+
+  #add(track: LocalTrack): Published {
+    const { kind, source, options } = track;
+    const encodings = kind === "video" ? videoEncodings(source, track.size, options.simulcast ?? true) : [];
+    // A capture that is let go for now (camera off) keeps its place by its kind alone.
+    const transceiver = this.#connection.addTransceiver(track.mediaTrack ?? kind, {
+      direction: "sendonly",
+      ...(encodings.length === 0 ? {} : { sendEncodings: encodings }),
+    });
+    if (kind === "video" && options.codec !== undefined) {
+      preferCodec(transceiver, options.codec, this.#environment.videoCodecs());
+    }
+    const published = { track, transceiver, encodings };
+    this.#published.set(track, published);
+    return published;
+  }
+
+  #remove(added: readonly Published[]): void {
+    for (const published of added) {
+      this.#published.delete(published.track);
+      published.transceiver.stop();
+    }
+  }
+
+  #restartIce(): Promise<void> {
+    return this.#queue.run(async () => {
+      if (this.#closed || this.#published.size === 0) return;
+      await this.#negotiate({ iceRestart: true });
+    });
+  }
+
+  /** One offer and its answer; an offer that fails is taken back. */
+  async #negotiate(options?: RTCOfferOptions): Promise<void> {
+    try {
+      await this.#exchange(options);
+    } catch (thrown) {
+      await this.#rollBack();
+      throw thrown;
+    }
+  }
+
+  async #exchange(options?: RTCOfferOptions): Promise<void> {
+    const connection = this.#connection;
+    await connection.setLocalDescription(await connection.createOffer(options));
+    const answer = await this.#observer.offer({
+      sdp: connection.localDescription?.sdp ?? "",
+      tracks: [...this.#published.values()].map(describe),
+    });
+    if (this.#closed) throw closedError();
+    await connection.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    const trackIds = new Map(answer.tracks.map((binding) => [binding.mid, binding.trackId]));
+    for (const { track, transceiver } of this.#published.values()) {
+      const trackId = transceiver.mid === null ? undefined : trackIds.get(transceiver.mid);
+      if (trackId === undefined) throw clientError("PROTOCOL_ERROR", "The server did not name a published track.");
+      track.setId(trackId);
+    }
+  }
+
+  async #rollBack(): Promise<void> {
+    if (this.#connection.signalingState !== "have-local-offer") return;
+    try {
+      await this.#connection.setLocalDescription({ type: "rollback" });
+    } catch {
+      // Closed meanwhile; there is nothing to take back.
+    }
+  }
+}
+
+function describe({ track, transceiver, encodings }: Published): PublishedTrack {
+  return {
+    mid: transceiver.mid ?? "",
+    source: sourceToWire(track.source),
+    name: track.name,
+    muted: track.muted,
+    encodings: describeEncodings(encodings, track.size),
+  };
+}
+
+/** Moves a codec (all its profiles) to the front; leaves the order alone where the browser does not know it. */
+function preferCodec(transceiver: RTCRtpTransceiver, mimeType: string, codecs: readonly RTCRtpCodec[]): void {
+  const isPreferred = (codec: RTCRtpCodec): boolean => codec.mimeType.toLowerCase() === mimeType.toLowerCase();
+  if (!codecs.some(isPreferred)) return;
+  transceiver.setCodecPreferences([...codecs.filter(isPreferred), ...codecs.filter((codec) => !isPreferred(codec))]);
+}
+
+function closedError(): CationError {
+  return clientError("SESSION_LOST", "The connection on which the track was to be sent was closed.");
+}
