@@ -73,8 +73,8 @@ export class EventLog {
 
   #trim(nowMs: number): void {
     let drop = 0;
-    while (drop < this.#entries.length && this.#mustDrop(this.#entries[drop]!, this.#entries.length - drop, nowMs)) {
-      this.#bytes -= this.#entries[drop]!.bytes;
+    while (drop < this.#entries.length && this.#mustDrop(this.#entries[drop], this.#entries.length - drop, nowMs)) {
+      this.#bytes -= this.#entries[drop].bytes;
       drop += 1;
     }
     if (drop > 0) this.#entries.splice(0, drop);

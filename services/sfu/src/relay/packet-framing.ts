@@ -46,7 +46,7 @@ export class PacketBatchWriter {
     const target = this.#bytes;
     target.writeUInt16BE(headBytes + restBytes, this.#length);
     let position = this.#length + LENGTH_BYTES;
-    for (let i = 0; i < headBytes; i++) target[position + i] = head[headOffset + i]!;
+    for (let i = 0; i < headBytes; i++) target[position + i] = head[headOffset + i];
     position += headBytes;
     if (restBytes > 0) target.set(rest.subarray(restOffset, restOffset + restBytes), position);
     this.#length = position + restBytes;
@@ -54,7 +54,7 @@ export class PacketBatchWriter {
   }
 
   /** The batch in memory of its own (messages may wait in a queue); the writer is empty after it. */
-  take(): Uint8Array {
+  take(): Buffer {
     const taken = Buffer.from(this.#bytes.subarray(0, this.#length));
     this.#length = 0;
     this.#packets = 0;
@@ -87,7 +87,7 @@ export class PacketBatchReader {
       this.malformed = this.#position !== this.#bytes.length;
       return false;
     }
-    const length = (this.#bytes[start - 2]! << 8) | this.#bytes[start - 1]!;
+    const length = (this.#bytes[start - 2] << 8) | this.#bytes[start - 1];
     if (length === 0 || start + length > this.#bytes.length) {
       this.malformed = true;
       return false;
