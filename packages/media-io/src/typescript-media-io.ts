@@ -23,7 +23,7 @@ import { TransportTable } from "./transport-table.ts";
 import { bindUdpSocket, DEFAULT_SOCKET_BUFFER_BYTES, type BoundUdpSocket } from "./udp-socket.ts";
 
 /** Packets that may wait for the socket; further ones are dropped as QUEUE_FULL. */
-const MAX_PENDING_SENDS = 2048;
+const MAX_PENDING_SENDS = 8192;
 
 interface Transport {
   readonly handle: TransportHandle;
