@@ -5,7 +5,7 @@ import type { RoomEvent } from "@cation/proto/state/v1/state";
  * What changed in a replica. `reset`: everything may have; the value is the room as it is known now. The others are
  * changes of the room in order, each told after the replica has it.
  */
-export type RoomReplicaChange = { $case: "reset"; value: RoomSnapshot } | NonNullable<RoomEvent["change"]>;
+export type RoomChange = { $case: "reset"; value: RoomSnapshot } | NonNullable<RoomEvent["change"]>;
 
 /**
  * What an event did. `applied`: the replica is at least at its version. `duplicate`: it was there already. `gap`: the
@@ -25,7 +25,7 @@ const MAX_EARLY_EVENTS = 256;
  */
 export class RoomReplica {
   readonly roomId: string;
-  readonly #onChange: (change: RoomReplicaChange, replica: RoomReplica) => void;
+  readonly #onChange: (change: RoomChange, replica: RoomReplica) => void;
   #room: Room;
   #known = false;
   #ended = false;
@@ -36,7 +36,7 @@ export class RoomReplica {
   #newerEpoch = 0;
 
   /** @param onChange told of every change; must not apply anything itself. */
-  constructor(roomId: string, onChange: (change: RoomReplicaChange, replica: RoomReplica) => void = () => {}) {
+  constructor(roomId: string, onChange: (change: RoomChange, replica: RoomReplica) => void = () => {}) {
     this.roomId = roomId;
     this.#onChange = onChange;
     this.#room = Room.create({ roomId });
