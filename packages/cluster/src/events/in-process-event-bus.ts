@@ -1,5 +1,6 @@
 import type { EventBus, EventBusStats, EventHandler, ReconnectHandler, Subscription } from "./event-bus.ts";
 import { HandlerSet } from "./handler-set.ts";
+import { isSubject } from "./subject.ts";
 
 export interface InProcessEventBusOptions {
   /** Events that may wait for delivery; more are dropped. They wait only while one turn publishes without pause. */
@@ -94,9 +95,4 @@ export class InProcessEventBus implements EventBus {
     this.#overflowed = false;
     this.#stats.handlerErrors += this.#reconnectHandlers.call().failed;
   }
-}
-
-/** Whether a subject is one literal NATS subject: tokens without white space or wildcards, separated by dots. */
-export function isSubject(subject: string): boolean {
-  return /^[^\s.*>]+(?:\.[^\s.*>]+)*$/.test(subject);
 }
