@@ -7,8 +7,7 @@ export const HEADER_EXTENSION_URIS = {
   absSendTime: "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
   transportCc: "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01",
   absCaptureTime: "http://www.webrtc.org/experiments/rtp-hdrext/abs-capture-time",
-  dependencyDescriptor:
-    "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
+  dependencyDescriptor: "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension",
   videoOrientation: "urn:3gpp:video-orientation",
   playoutDelay: "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay",
 } as const;

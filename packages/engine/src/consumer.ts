@@ -1,0 +1,203 @@
+import type { MonoUs } from "@cation/rtp/units";
+import { ConsumerStream } from "./consumer-stream.ts";
+import type { EngineContext } from "./engine-context.ts";
+import type { EngineTransport } from "./engine-transport.ts";
+import { selectEncoding } from "./layer-selector.ts";
+import type { ConsumerParams } from "./parameters.ts";
+import { PayloadMap } from "./payload-map.ts";
+import type { Producer } from "./producer.ts";
+import type { ProducerStream } from "./producer-stream.ts";
+import type { ConsumerStreamStats } from "./stats.ts";
+import { ALL_TEMPORAL_LAYERS } from "./temporal-filter.ts";
+
+const ALL_SPATIAL_LAYERS = 255;
+
+/** Highest layers that a receiver wants, from 0; undefined for no limit. */
+export interface PreferredLayers {
+  readonly maxSpatialId?: number;
+  readonly maxTemporalId?: number;
+}
+
+/** RTP egress of a track to one transport. Its own ssrc and numbers go on whatever its source does. */
+export class Consumer {
+  readonly params: ConsumerParams;
+  readonly transport: EngineTransport;
+  /** One in mode "single", one for each encoding in mode "all". */
+  readonly streams: readonly ConsumerStream[];
+  /** What it sends now. */
+  producer: Producer;
+  paused = false;
+  closed = false;
+
+  readonly #context: EngineContext;
+  /** Takes over at its next keyframe. */
+  #successor: Producer | undefined;
+  #maxSpatialId = ALL_SPATIAL_LAYERS;
+
+  constructor(context: EngineContext, producer: Producer, transport: EngineTransport, params: ConsumerParams) {
+    this.#context = context;
+    this.producer = producer;
+    this.transport = transport;
+    this.params = params;
+    const usesNack = params.codecs.some((codec) => codec.feedback.nack);
+    this.streams = params.streams.map((_, i) => new ConsumerStream(context, this, i, usesNack));
+  }
+
+  /** Stops and resumes sending; after a pause video goes on at the next keyframe, which is asked for. */
+  setPaused(paused: boolean, nowUs: MonoUs): void {
+    if (this.closed || this.paused === paused) return;
+    this.paused = paused;
+    if (paused) this.#detach();
+    else this.reselect(nowUs);
+    this.#context.settle(nowUs);
+  }
+
+  /** Changes the wish; the last one counts, also while a switch is under way. Mode "single" only. */
+  setPreferredLayers(layers: PreferredLayers, nowUs: MonoUs): void {
+    if (this.closed) return;
+    this.#maxSpatialId = layers.maxSpatialId ?? ALL_SPATIAL_LAYERS;
+    const maxTemporalId = layers.maxTemporalId ?? ALL_TEMPORAL_LAYERS;
+    for (const stream of this.streams) stream.temporal.wanted = Math.max(0, maxTemporalId);
+    this.reselect(nowUs);
+    this.#context.settle(nowUs);
+  }
+
+  /**
+   * Takes another producer as source: audio at its next packet, video at its next keyframe, until when the present one goes
+   * on. Ssrc, numbers and timestamps continue.
+   */
+  replaceProducer(producer: Producer, nowUs: MonoUs): void {
+    if (this.closed || producer.closed) return;
+    if (this.#successor !== undefined) this.#forgetSuccessor();
+    if (producer !== this.producer) {
+      this.#successor = producer;
+      producer.consumers.push(this);
+    }
+    this.reselect(nowUs);
+    this.#context.settle(nowUs);
+  }
+
+  /** Asks the source for a keyframe, as a receiver does by PLI. */
+  requestKeyframe(nowUs: MonoUs): void {
+    if (this.closed || this.paused) return;
+    for (const stream of this.streams) (stream.target ?? stream.source)?.requestKeyframe(nowUs);
+    this.#context.settle(nowUs);
+  }
+
+  /** Chooses encodings anew: the wish, the producer, or what it sends has changed. For the engine. */
+  reselect(nowUs: number): void {
+    if (this.closed || this.paused) return;
+    const producer = this.#successor ?? this.producer;
+    if (this.params.mode === "all") this.#attachAll(producer, nowUs);
+    else this.#attachOne(producer, this.streams[0], nowUs);
+  }
+
+  /** A stream went over to another source. For the engine. */
+  sourceChanged(source: ProducerStream): void {
+    const producer = source.producer;
+    if (producer === this.#successor) {
+      const old = this.producer;
+      this.#successor = undefined;
+      this.producer = producer;
+      removeFrom(old.consumers, this);
+    }
+    this.#context.events.consumerSource(this, producer, source.index);
+  }
+
+  /**
+   * A producer that this consumer takes packets from, or will, is closed. True where the consumer has another one and
+   * lives on. For the engine.
+   */
+  producerClosed(producer: Producer, nowUs: number): boolean {
+    if (producer === this.#successor) {
+      this.#forgetSuccessor();
+      this.reselect(nowUs);
+      return true;
+    }
+    if (this.#successor === undefined) return false;
+    for (const stream of this.streams) stream.dropSource();
+    this.producer = this.#successor;
+    this.#successor = undefined;
+    this.reselect(nowUs);
+    return true;
+  }
+
+  /** Leaves all lists. For the engine. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    for (const stream of this.streams) stream.close();
+    if (this.#successor !== undefined) removeFrom(this.#successor.consumers, this);
+    removeFrom(this.producer.consumers, this);
+    removeFrom(this.transport.consumers, this);
+  }
+
+  /** For the streams of this consumer. */
+  payloadMapFor(producer: Producer): PayloadMap {
+    return new PayloadMap(producer.params.codecs, this.params.codecs);
+  }
+
+  /** Fresh figures of each outgoing stream; for scrapes. */
+  stats(): ConsumerStreamStats[] {
+    const clockRateHz = this.producer.clockRateHz;
+    return this.streams.map((stream) => ({
+      ssrc: stream.ssrc >>> 0,
+      encoding: stream.source?.index ?? -1,
+      targetEncoding: stream.target?.index ?? -1,
+      packets: stream.packets,
+      bytes: stream.bytes,
+      resentPackets: stream.resentPackets,
+      nackedPackets: stream.nackedPackets,
+      keyframeRequests: stream.keyframeRequests,
+      switches: stream.switches,
+      reportedLostPackets: stream.receiver.lostPackets,
+      reportedFractionLost: stream.receiver.fractionLost,
+      reportedJitterUs:
+        stream.receiver.jitter < 0 ? -1 : Math.round((stream.receiver.jitter * 1_000_000) / clockRateHz),
+      rttUs: stream.receiver.rttUs,
+    }));
+  }
+
+  #attachOne(producer: Producer, stream: ConsumerStream, nowUs: number): void {
+    const wanted = selectEncoding(producer.streams, this.#maxSpatialId);
+    if (wanted === undefined) return;
+    if (wanted === stream.source) {
+      stream.dropTarget();
+    } else if (!producer.hasKeyframes) {
+      stream.switchTo(wanted);
+    } else if (wanted !== stream.target) {
+      stream.waitFor(wanted);
+      wanted.requestKeyframe(nowUs);
+    }
+  }
+
+  #attachAll(producer: Producer, nowUs: number): void {
+    for (let i = 0; i < this.streams.length && i < producer.streams.length; i++) {
+      const source = producer.streams[i];
+      if (this.streams[i].source === source) continue;
+      this.streams[i].switchTo(source);
+      source.requestKeyframe(nowUs);
+    }
+  }
+
+  #detach(): void {
+    for (const stream of this.streams) {
+      stream.dropTarget();
+      stream.dropSource();
+    }
+  }
+
+  #forgetSuccessor(): void {
+    if (this.#successor === undefined) return;
+    for (const stream of this.streams) {
+      if (stream.target?.producer === this.#successor) stream.dropTarget();
+    }
+    removeFrom(this.#successor.consumers, this);
+    this.#successor = undefined;
+  }
+}
+
+function removeFrom<T>(list: T[], item: T): void {
+  const index = list.indexOf(item);
+  if (index >= 0) list.splice(index, 1);
+}

@@ -1,0 +1,73 @@
+import type { EngineConfig } from "./engine-config.ts";
+import type { EngineEvents } from "./engine-events.ts";
+import { DropCounters } from "./drop-reason.ts";
+import type { FeedbackSender } from "./feedback-sender.ts";
+import { IncomingPacket } from "./incoming-packet.ts";
+import { PayloadStage } from "./payload-stage.ts";
+import type { PacketStore } from "./packet-store.ts";
+import type { Producer } from "./producer.ts";
+import type { Random } from "./random.ts";
+import { RtpRecordHead } from "./rtp-record.ts";
+import type { SinkSet } from "./sink-set.ts";
+import { SlotIndex } from "./slot-index.ts";
+
+/** What all parts of one engine share. */
+export class EngineContext {
+  readonly config: EngineConfig;
+  readonly store: PacketStore;
+  readonly random: Random;
+  readonly events: EngineEvents;
+  readonly sinks: SinkSet;
+  readonly feedback: FeedbackSender;
+  readonly drops: DropCounters;
+  readonly slots: SlotIndex;
+  /** The packet being forwarded. */
+  readonly packet: IncomingPacket;
+  /** The packet being sent again. */
+  readonly resent: IncomingPacket;
+  readonly payloads = new PayloadStage();
+  readonly head = new RtpRecordHead();
+  /** Producers whose encodings started or stopped during the present call. */
+  readonly changedProducers: Producer[] = [];
+  /** Time of the present call as abs-send-time (24 bits). */
+  absSendTime = 0;
+
+  #sourceKey = 0;
+
+  constructor(
+    config: EngineConfig,
+    store: PacketStore,
+    random: Random,
+    events: EngineEvents,
+    sinks: SinkSet,
+    drops: DropCounters,
+    feedback: FeedbackSender,
+  ) {
+    this.config = config;
+    this.store = store;
+    this.random = random;
+    this.events = events;
+    this.sinks = sinks;
+    this.drops = drops;
+    this.feedback = feedback;
+    this.slots = new SlotIndex(store.slotCount);
+    this.packet = new IncomingPacket(store);
+    this.resent = new IncomingPacket(store);
+  }
+
+  /** Ends a call into the engine: what it caused is sent and told. */
+  settle(nowUs: number): void {
+    for (let producer = this.changedProducers.pop(); producer !== undefined; producer = this.changedProducers.pop()) {
+      for (const consumer of producer.consumers) consumer.reselect(nowUs);
+    }
+    this.feedback.run(nowUs);
+    this.sinks.flush();
+    this.events.deliver();
+  }
+
+  /** A new identity of a stream's sequence numbers. */
+  nextSourceKey(): number {
+    this.#sourceKey = (this.#sourceKey + 1) & 0x3fff_ffff;
+    return this.#sourceKey;
+  }
+}

@@ -1,0 +1,62 @@
+import type { Consumer } from "./consumer.ts";
+import type { EngineHandler } from "./engine-handler.ts";
+import type { Producer } from "./producer.ts";
+
+type EngineEvent =
+  | { readonly kind: "started"; readonly producer: Producer; readonly encoding: number }
+  | { readonly kind: "stopped"; readonly producer: Producer; readonly encoding: number }
+  | { readonly kind: "closed"; readonly consumer: Consumer }
+  | { readonly kind: "source"; readonly consumer: Consumer; readonly producer: Producer; readonly encoding: number };
+
+/**
+ * Keeps what the handler is to be told until the engine has finished its work, so that a handler may call the engine
+ * without disturbing a loop. Streams start and stop rarely: this is not on the packet path.
+ */
+export class EngineEvents {
+  readonly #handler: EngineHandler;
+  readonly #queue: EngineEvent[] = [];
+  #delivering = false;
+
+  constructor(handler: EngineHandler) {
+    this.#handler = handler;
+  }
+
+  streamStarted(producer: Producer, encoding: number): void {
+    this.#queue.push({ kind: "started", producer, encoding });
+  }
+
+  streamStopped(producer: Producer, encoding: number): void {
+    this.#queue.push({ kind: "stopped", producer, encoding });
+  }
+
+  consumerClosed(consumer: Consumer): void {
+    this.#queue.push({ kind: "closed", consumer });
+  }
+
+  consumerSource(consumer: Consumer, producer: Producer, encoding: number): void {
+    this.#queue.push({ kind: "source", consumer, producer, encoding });
+  }
+
+  /** Tells the handler everything, what its own calls cause included. */
+  deliver(): void {
+    if (this.#delivering || this.#queue.length === 0) return;
+    this.#delivering = true;
+    for (let i = 0; i < this.#queue.length; i++) this.#tell(this.#queue[i]);
+    this.#queue.length = 0;
+    this.#delivering = false;
+  }
+
+  #tell(event: EngineEvent): void {
+    const handler = this.#handler;
+    switch (event.kind) {
+      case "started":
+        return handler.onProducerStream(event.producer, event.encoding);
+      case "stopped":
+        return handler.onProducerStreamStopped?.(event.producer, event.encoding);
+      case "closed":
+        return handler.onConsumerClosed?.(event.consumer);
+      case "source":
+        return handler.onConsumerSource?.(event.consumer, event.producer, event.encoding);
+    }
+  }
+}

@@ -1,0 +1,17 @@
+import type { Consumer } from "./consumer.ts";
+import type { Producer } from "./producer.ts";
+
+/**
+ * What the engine tells its owner. Called synchronously, at the end of the call into the engine that caused it; the
+ * handler may call the engine again. Must not throw.
+ */
+export interface EngineHandler {
+  /** First packet of an encoding (index into the producer's encodings), or the first after it had stopped. */
+  onProducerStream(producer: Producer, encoding: number): void;
+  /** An encoding has sent nothing for the configured time, or said BYE. */
+  onProducerStreamStopped?(producer: Producer, encoding: number): void;
+  /** A consumer was closed because its producer or its transport was. Not called for closeConsumer. */
+  onConsumerClosed?(consumer: Consumer): void;
+  /** A consumer sends its first packet, or goes over to another encoding or producer. */
+  onConsumerSource?(consumer: Consumer, producer: Producer, encoding: number): void;
+}

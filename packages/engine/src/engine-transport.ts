@@ -1,0 +1,113 @@
+import type { Ssrc } from "@cation/rtp/units";
+import type { Consumer } from "./consumer.ts";
+import type { ConsumerStream } from "./consumer-stream.ts";
+import type { HeaderExtensionIds } from "./header-extensions.ts";
+import type { TransportHandle } from "./ids.ts";
+import type { PacketSink } from "./packet-sink.ts";
+import type { Producer } from "./producer.ts";
+import type { Random } from "./random.ts";
+import type { SendBatch } from "./send-batch.ts";
+import { StreamDemux } from "./stream-demux.ts";
+
+const REMEMBERED_STREAMS = 4096;
+
+/** What the engine must know of a transport. */
+export interface TransportParams {
+  /** Ids on packets received; needed for mid and rid at least. Ids of producers that come later are added. */
+  readonly extensions: HeaderExtensionIds;
+  /** CNAME that the engine uses on it (RFC 7022); at most 255 bytes of UTF-8. */
+  readonly cname: string;
+  /** Whether feedback may go without a report in front of it (RFC 5506). Default true. */
+  readonly reducedSizeRtcp?: boolean;
+}
+
+/** The engine's side of one transport: who sends and receives on it, and the counters that its keys demand. */
+export class EngineTransport {
+  /** int32, see TransportHandle. */
+  readonly handle: TransportHandle;
+  readonly sink: PacketSink;
+  /** The sink's batch. */
+  readonly batch: SendBatch;
+  readonly cname: Uint8Array;
+  readonly reducedSizeRtcp: boolean;
+  /** Our own ssrc in RTCP that belongs to no stream we send. */
+  readonly localSsrc: Ssrc;
+
+  readonly demux: StreamDemux;
+  readonly producers: Producer[] = [];
+  readonly consumers: Consumer[] = [];
+  /** Outgoing streams by ssrc and by RTX ssrc (as int32). */
+  readonly sendStreams = new Map<number, ConsumerStream>();
+
+  /** Round trip to the peer by its receiver reports; -1 before the first. */
+  rttUs = -1;
+  /** When the next RTCP report goes out. */
+  nextReportUs: number;
+  closed = false;
+
+  sentPackets = 0;
+  sentBytes = 0;
+  receivedPackets = 0;
+  receivedBytes = 0;
+
+  #token = 0;
+  #transportSequence = 0;
+  #rtcpIndex = 0;
+  readonly #nextNumbers = new Map<number, number>();
+
+  constructor(
+    handle: TransportHandle,
+    sink: PacketSink,
+    params: TransportParams,
+    random: Random,
+    demux: StreamDemux,
+    firstReportUs: number,
+  ) {
+    this.handle = (handle | 0) as TransportHandle;
+    this.sink = sink;
+    this.batch = sink.batch;
+    this.cname = new TextEncoder().encode(params.cname).subarray(0, 255);
+    this.reducedSizeRtcp = params.reducedSizeRtcp ?? true;
+    this.localSsrc = ((random.nextUint32() | 1) >>> 0) as Ssrc;
+    this.demux = demux;
+    this.nextReportUs = firstReportUs;
+  }
+
+  /** Number that a completion will bring back. */
+  nextToken(): number {
+    this.#token = (this.#token + 1) | 0;
+    return this.#token;
+  }
+
+  /** Transport-wide sequence number of the next packet that carries one. */
+  nextTransportSequence(): number {
+    this.#transportSequence = (this.#transportSequence + 1) & 0xffff;
+    return this.#transportSequence;
+  }
+
+  /** SRTCP index of the next RTCP packet (RFC 3711 §3.4): never the same twice. */
+  nextRtcpIndex(): number {
+    return this.#rtcpIndex++;
+  }
+
+  /**
+   * Extended number that a stream of this ssrc starts with: a random one below 2^15 (so that the receiver cannot mistake
+   * the first cycle, RFC 3711 §3.3.1), or, where the ssrc was used on this transport before, the next that is unused:
+   * a key, an ssrc and an index are never used with other bytes.
+   */
+  firstNumber(ssrc: number, wanted: number): number {
+    const next = this.#nextNumbers.get(ssrc | 0);
+    return next ?? wanted;
+  }
+
+  /** A stream ends; `next` is the first number that it did not use. */
+  retireNumbers(ssrc: number, next: number): void {
+    const numbers = this.#nextNumbers;
+    numbers.delete(ssrc | 0);
+    numbers.set(ssrc | 0, next);
+    if (numbers.size > REMEMBERED_STREAMS) {
+      const oldest = numbers.keys().next().value;
+      if (oldest !== undefined) numbers.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,351 @@
+import { absSendTimeFromUs } from "@cation/rtp/abs-send-time";
+import { writeBye } from "@cation/rtp/rtcp-bye";
+import { writeReceiverReport } from "@cation/rtp/rtcp-receiver-report";
+import { writeSdesCname } from "@cation/rtp/rtcp-sdes";
+import type { MonoUs, Ssrc } from "@cation/rtp/units";
+import { COMPLETION_RECORD_BYTES } from "./completion-batch.ts";
+import type { CompletionBatch } from "./completion-batch.ts";
+import { Consumer } from "./consumer.ts";
+import { DropCounters, DropReason } from "./drop-reason.ts";
+import { DEFAULT_ENGINE_CONFIG } from "./engine-config.ts";
+import type { EngineConfig } from "./engine-config.ts";
+import { EngineContext } from "./engine-context.ts";
+import { EngineEvents } from "./engine-events.ts";
+import type { EngineHandler } from "./engine-handler.ts";
+import { EngineTransport } from "./engine-transport.ts";
+import type { TransportParams } from "./engine-transport.ts";
+import { FeedbackSender } from "./feedback-sender.ts";
+import type { TransportHandle } from "./ids.ts";
+import type { PacketSink } from "./packet-sink.ts";
+import type { PacketStore } from "./packet-store.ts";
+import type { ConsumerParams, ProducerParams } from "./parameters.ts";
+import { Producer } from "./producer.ts";
+import type { Random } from "./random.ts";
+import { RECEIVE_RECORD_BYTES, ReceiveKind } from "./receive-batch.ts";
+import type { ReceiveBatch } from "./receive-batch.ts";
+import { ReportSender } from "./report-sender.ts";
+import { RtcpOutbox } from "./rtcp-outbox.ts";
+import { RtcpReceiver } from "./rtcp-receiver.ts";
+import { RtpReceiver } from "./rtp-receiver.ts";
+import { SendOutcome } from "./send-batch.ts";
+import { SinkSet } from "./sink-set.ts";
+import type { EngineStats } from "./stats.ts";
+import { StreamDemux } from "./stream-demux.ts";
+
+const RECEIVE_RECORD_WORDS = RECEIVE_RECORD_BYTES / 4;
+const COMPLETION_RECORD_WORDS = COMPLETION_RECORD_BYTES / 4;
+/** How often encodings are checked for having stopped. */
+const ACTIVITY_CHECK_US = 250_000;
+
+/** What an engine is made from. It owns none of it. */
+export interface EngineOptions {
+  readonly store: PacketStore;
+  readonly random: Random;
+  readonly handler: EngineHandler;
+  readonly config?: Partial<EngineConfig>;
+}
+
+/**
+ * Decides what goes where: takes received packets, writes records of outgoing ones. Sans-IO: packets and time come by
+ * argument, `nowUs` never goes back, and records go to each transport's sink, which is flushed before a call returns.
+ *
+ * Whose call: the deciding thread, one at a time; a handler may call back.
+ */
+export class Engine {
+  readonly #context: EngineContext;
+  readonly #transports = new Map<number, EngineTransport>();
+  readonly #outbox: RtcpOutbox;
+  readonly #rtp: RtpReceiver;
+  readonly #rtcp: RtcpReceiver;
+  readonly #reports: ReportSender;
+  #nextReportUs = Number.POSITIVE_INFINITY;
+  #nextActivityUs = 0;
+  #nowUs = 0;
+  #consumerCount = 0;
+  /** Of transports that are closed. */
+  readonly #closed = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, forwarded: 0, resent: 0 };
+
+  constructor(options: EngineOptions) {
+    const config: EngineConfig = { ...DEFAULT_ENGINE_CONFIG, ...options.config };
+    this.#outbox = new RtcpOutbox(options.store);
+    this.#context = new EngineContext(
+      config,
+      options.store,
+      options.random,
+      new EngineEvents(options.handler),
+      new SinkSet(),
+      new DropCounters(),
+      new FeedbackSender(this.#outbox),
+    );
+    this.#rtp = new RtpReceiver(this.#context);
+    this.#rtcp = new RtcpReceiver(this.#context);
+    this.#reports = new ReportSender(config, options.random, this.#outbox);
+  }
+
+  /** Counts of drops by DropReason, live. */
+  get drops(): DropCounters {
+    return this.#context.drops;
+  }
+
+  /** Takes a transport in; its records go to `sink`. A transport that is open with this handle is closed first. */
+  openTransport(handle: TransportHandle, sink: PacketSink, params: TransportParams): void {
+    this.closeTransport(handle);
+    const context = this.#context;
+    const firstReportUs = this.#reports.nextReportUs(this.#nowUs);
+    const demux = new StreamDemux(params.extensions, context.config.ssrcBurst);
+    const transport = new EngineTransport(handle, sink, params, context.random, demux, firstReportUs);
+    this.#transports.set(transport.handle, transport);
+    context.sinks.add(sink);
+    this.#nextReportUs = Math.min(this.#nextReportUs, firstReportUs);
+  }
+
+  /** Closes what it produces and consumes, and forgets it. Idempotent. */
+  closeTransport(handle: TransportHandle): void {
+    const transport = this.#transports.get(handle | 0);
+    if (transport === undefined) return;
+    for (const producer of [...transport.producers]) this.#closeProducer(producer);
+    for (const consumer of [...transport.consumers]) {
+      this.#closeConsumer(consumer);
+      this.#context.events.consumerClosed(consumer);
+    }
+    transport.closed = true;
+    this.#transports.delete(handle | 0);
+    this.#context.settle(this.#nowUs);
+    this.#context.sinks.remove(transport.sink);
+    this.#closed.receivedPackets += transport.receivedPackets;
+    this.#closed.receivedBytes += transport.receivedBytes;
+    this.#closed.sentPackets += transport.sentPackets;
+    this.#closed.sentBytes += transport.sentBytes;
+  }
+
+  hasTransport(handle: TransportHandle): boolean {
+    return this.#transports.has(handle | 0);
+  }
+
+  /** Takes a track in. Throws where its transport is not open: that is the caller's fault, not the network's. */
+  addProducer(params: ProducerParams): Producer {
+    const transport = this.#openTransport(params.transport);
+    const producer = new Producer(this.#context, transport, params);
+    transport.producers.push(producer);
+    transport.demux.addProducer(producer);
+    this.#context.feedback.producers.push(producer);
+    return producer;
+  }
+
+  /** Ends a track; its consumers are closed and the handler is told, except those that have another source. Idempotent. */
+  closeProducer(producer: Producer): void {
+    if (producer.closed) return;
+    this.#closeProducer(producer);
+    this.#context.settle(this.#nowUs);
+  }
+
+  /** Sends a track out. Throws where the transport or the producer is not open, or the streams do not fit the mode. */
+  addConsumer(producer: Producer, params: ConsumerParams): Consumer {
+    const transport = this.#openTransport(params.transport);
+    if (producer.closed) throw new Error(`producer of track ${producer.params.trackId} is closed`);
+    const streams = params.mode === "all" ? producer.streams.length : 1;
+    if (params.streams.length !== streams) throw new Error(`mode ${params.mode} needs ${streams} streams`);
+    const consumer = new Consumer(this.#context, producer, transport, params);
+    producer.consumers.push(consumer);
+    transport.consumers.push(consumer);
+    for (const stream of consumer.streams) {
+      transport.sendStreams.set(stream.ssrc, stream);
+      if (stream.rtxSsrc !== 0) transport.sendStreams.set(stream.rtxSsrc, stream);
+    }
+    this.#consumerCount++;
+    consumer.reselect(this.#nowUs);
+    this.#context.settle(this.#nowUs);
+    return consumer;
+  }
+
+  /** Ends a consumer with BYE. Idempotent. */
+  closeConsumer(consumer: Consumer): void {
+    if (consumer.closed) return;
+    this.#closeConsumer(consumer);
+    this.#context.settle(this.#nowUs);
+  }
+
+  /** Takes a batch of received packets, and sends on what is to be sent. */
+  receive(batch: ReceiveBatch, nowUs: MonoUs): void {
+    this.#enter(nowUs);
+    const { u32, u16, u8, f64 } = batch;
+    const { generations } = this.#context.store;
+    for (let i = 0; i < batch.count; i++) {
+      const word = i * RECEIVE_RECORD_WORDS;
+      const transport = this.#transports.get(u32[word] | 0);
+      if (transport === undefined) {
+        this.drops.add(DropReason.UNKNOWN_TRANSPORT);
+        continue;
+      }
+      const slot = u32[word + 1];
+      if (generations[slot] !== u32[word + 2]) {
+        this.drops.add(DropReason.SLOT_OVERWRITTEN);
+        continue;
+      }
+      const offset = u16[2 * word + 6];
+      const length = u16[2 * word + 7];
+      transport.receivedPackets++;
+      transport.receivedBytes += length;
+      const arrivalUs = f64[(word >> 1) + 3];
+      if (u8[4 * word + 16] === ReceiveKind.RTCP) {
+        this.#rtcp.receive(transport, slot * this.#context.store.slotBytes + offset, length, arrivalUs, nowUs);
+        continue;
+      }
+      const packet = this.#context.packet;
+      packet.arrivalUs = arrivalUs;
+      const reason = this.#rtp.receive(transport, slot, u32[word + 2] | 0, offset, length, nowUs);
+      if (reason !== DropReason.NONE) this.drops.add(reason);
+    }
+    this.#context.settle(nowUs);
+  }
+
+  /** Takes what became of sent records. */
+  onCompletions(batch: CompletionBatch): void {
+    for (let i = 0; i < batch.count; i++) {
+      const word = i * COMPLETION_RECORD_WORDS;
+      const outcome = batch.u8[4 * word + 8];
+      if (outcome !== SendOutcome.SENT) {
+        this.drops.add(dropReasonOf(outcome));
+        continue;
+      }
+      const transport = this.#transports.get(batch.u32[word] | 0);
+      if (transport === undefined) continue;
+      transport.sentPackets++;
+      transport.sentBytes += batch.u32[word + 3];
+    }
+  }
+
+  /** Does what is due: reports, repeated requests, checks. Call at `nextPollUs`, or more often. */
+  poll(nowUs: MonoUs): void {
+    this.#enter(nowUs);
+    if (nowUs >= this.#nextActivityUs) this.#checkActivity(nowUs);
+    if (nowUs >= this.#nextReportUs) this.#sendReports(nowUs);
+    this.#context.settle(nowUs);
+  }
+
+  /** When `poll` has something to do. May lie in the past. */
+  nextPollUs(): MonoUs {
+    return Math.min(this.#nextActivityUs, this.#nextReportUs, this.#context.feedback.dueUs) as MonoUs;
+  }
+
+  /** Fresh counts over the whole engine. */
+  stats(): EngineStats {
+    let { receivedPackets, receivedBytes, sentPackets, sentBytes, forwarded, resent } = this.#closed;
+    let keyframeRequestsSent = 0;
+    for (const transport of this.#transports.values()) {
+      receivedPackets += transport.receivedPackets;
+      receivedBytes += transport.receivedBytes;
+      sentPackets += transport.sentPackets;
+      sentBytes += transport.sentBytes;
+      for (const consumer of transport.consumers) {
+        for (const stream of consumer.streams) {
+          forwarded += stream.packets;
+          resent += stream.resentPackets;
+        }
+      }
+    }
+    for (const producer of this.#context.feedback.producers) {
+      for (const stream of producer.streams) keyframeRequestsSent += stream.keyframeRequestsSent;
+    }
+    return {
+      transports: this.#transports.size,
+      producers: this.#context.feedback.producers.length,
+      consumers: this.#consumerCount,
+      receivedPackets,
+      receivedBytes,
+      sentPackets,
+      sentBytes,
+      forwardedPackets: forwarded,
+      resentPackets: resent,
+      keyframeRequestsSent,
+      drops: this.drops.snapshot(),
+    };
+  }
+
+  #enter(nowUs: number): void {
+    this.#nowUs = nowUs;
+    this.#context.absSendTime = absSendTimeFromUs(nowUs);
+  }
+
+  #openTransport(handle: TransportHandle): EngineTransport {
+    const transport = this.#transports.get(handle | 0);
+    if (transport === undefined) throw new Error(`transport ${handle} is not open`);
+    return transport;
+  }
+
+  #closeProducer(producer: Producer): void {
+    if (producer.closed) return;
+    producer.closed = true;
+    for (const consumer of [...producer.consumers]) {
+      if (consumer.producerClosed(producer, this.#nowUs)) continue;
+      this.#closeConsumer(consumer);
+      this.#context.events.consumerClosed(consumer);
+    }
+    producer.transport.demux.removeProducer(producer);
+    removeFrom(producer.transport.producers, producer);
+    removeFrom(this.#context.feedback.producers, producer);
+  }
+
+  #closeConsumer(consumer: Consumer): void {
+    if (consumer.closed) return;
+    const transport = consumer.transport;
+    consumer.close();
+    this.#consumerCount--;
+    for (const stream of consumer.streams) {
+      this.#closed.forwarded += stream.packets;
+      this.#closed.resent += stream.resentPackets;
+      if (transport.sendStreams.get(stream.ssrc) === stream) transport.sendStreams.delete(stream.ssrc);
+      if (transport.sendStreams.get(stream.rtxSsrc) === stream) transport.sendStreams.delete(stream.rtxSsrc);
+    }
+    this.#sendBye(consumer);
+  }
+
+  /** RFC 3550 §6.6, as a compound with report and CNAME. */
+  #sendBye(consumer: Consumer): void {
+    const ssrcs: Ssrc[] = [];
+    for (const stream of consumer.streams) {
+      if (stream.packets > 0) ssrcs.push((stream.ssrc >>> 0) as Ssrc);
+    }
+    if (ssrcs.length === 0) return;
+    const { transport } = consumer;
+    const { bytes } = this.#outbox;
+    let end = writeReceiverReport(bytes, 0, ssrcs[0], [], 0);
+    end = writeSdesCname(bytes, end, ssrcs[0], transport.cname);
+    end = writeBye(bytes, end, ssrcs, Math.min(ssrcs.length, 31), new Uint8Array(0));
+    if (end > 0) this.#outbox.send(transport, end);
+  }
+
+  #checkActivity(nowUs: number): void {
+    this.#nextActivityUs = nowUs + ACTIVITY_CHECK_US;
+    const { encodingTimeoutUs } = this.#context.config;
+    for (const producer of this.#context.feedback.producers) {
+      for (const stream of producer.streams) {
+        if (stream.active && nowUs - stream.lastPacketUs > encodingTimeoutUs) stream.stop();
+      }
+    }
+  }
+
+  #sendReports(nowUs: number): void {
+    let next = Number.POSITIVE_INFINITY;
+    for (const transport of this.#transports.values()) {
+      if (nowUs >= transport.nextReportUs) {
+        this.#reports.send(transport, nowUs);
+        transport.nextReportUs = this.#reports.nextReportUs(nowUs);
+      }
+      if (transport.nextReportUs < next) next = transport.nextReportUs;
+    }
+    this.#nextReportUs = next;
+  }
+}
+
+function dropReasonOf(outcome: number): DropReason {
+  if (outcome === SendOutcome.QUEUE_FULL) return DropReason.SEND_QUEUE_FULL;
+  if (outcome === SendOutcome.SLOT_OVERWRITTEN) return DropReason.SEND_SLOT_OVERWRITTEN;
+  if (outcome === SendOutcome.NO_TRANSPORT) return DropReason.SEND_NO_TRANSPORT;
+  return DropReason.SEND_SOCKET_ERROR;
+}
+
+function removeFrom<T>(list: T[], item: T): void {
+  const index = list.indexOf(item);
+  if (index >= 0) list.splice(index, 1);
+}

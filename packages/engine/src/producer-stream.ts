@@ -1,0 +1,217 @@
+import { SequenceUnwrapper, seqDelta } from "@cation/rtp/sequence";
+import type { Ssrc } from "@cation/rtp/units";
+import type { ConsumerStream } from "./consumer-stream.ts";
+import { DropReason } from "./drop-reason.ts";
+import type { EngineContext } from "./engine-context.ts";
+import type { IncomingPacket } from "./incoming-packet.ts";
+import { KeyframeRequester } from "./keyframe-requester.ts";
+import { NackGenerator } from "./nack-generator.ts";
+import { PictureIdUnwrapper } from "./payload-stage.ts";
+import type { Producer } from "./producer.ts";
+import { RateWindow } from "./rate-window.ts";
+import { ReceivedWindow, WindowState } from "./received-window.ts";
+import { ReceptionStatistics } from "./reception-statistics.ts";
+import { SenderClock } from "./sender-clock.ts";
+
+/** RFC 3550 App. A.1: a larger step is no loss but a restart. */
+const MAX_DROPOUT = 3000;
+const MAX_MISORDER = 2048;
+
+/** One encoding of a producer as it arrives: its numbers, losses, clock, keyframes, and the consumers it feeds. */
+export class ProducerStream {
+  readonly producer: Producer;
+  /** Index into the producer's encodings; 0 is the lowest quality. */
+  readonly index: number;
+  readonly rid: string;
+  /** 0 while not known. */
+  ssrc: number;
+  rtxSsrc: number;
+
+  /** Sends packets now: has sent one within the configured time. */
+  active = false;
+  /** Identity of its sequence numbers; another after a restart or a change of ssrc. */
+  sourceKey: number;
+  /** Clock of the sender; forgotten when the ssrc changes. */
+  readonly clock = new SenderClock();
+  readonly reception: ReceptionStatistics;
+  readonly keyframes: KeyframeRequester;
+  /** Undefined where NACK was not negotiated. */
+  readonly nack: NackGenerator | undefined;
+  readonly rate = new RateWindow();
+
+  /** Consumers that get each packet, and those that wait for a keyframe to begin. */
+  readonly forwarding: ConsumerStream[] = [];
+  readonly waiting: ConsumerStream[] = [];
+
+  packets = 0;
+  bytes = 0;
+  /** Repetitions that filled a gap. */
+  recovered = 0;
+  duplicates = 0;
+  keyframesReceived = 0;
+  keyframeRequestsSent = 0;
+  lastPacketUs = -1;
+  firCommandSequence = 0;
+
+  readonly #context: EngineContext;
+  readonly #unwrapper = new SequenceUnwrapper();
+  readonly #window = new ReceivedWindow();
+  readonly #pictureIds = new PictureIdUnwrapper();
+  /** The number that would confirm a restart; -1 for none. */
+  #suspect = -1;
+  #lastKeyframeTimestamp = -1;
+
+  constructor(context: EngineContext, producer: Producer, index: number, clockRateHz: number, usesNack: boolean) {
+    const encoding = producer.params.encodings[index];
+    this.#context = context;
+    this.producer = producer;
+    this.index = index;
+    this.rid = encoding.rid;
+    this.ssrc = encoding.ssrc;
+    this.rtxSsrc = encoding.rtxSsrc;
+    this.sourceKey = context.nextSourceKey();
+    this.reception = new ReceptionStatistics(clockRateHz);
+    this.keyframes = new KeyframeRequester(context.config.keyframeWindowUs, context.config.keyframeRetryMaxUs);
+    this.nack = usesNack ? new NackGenerator(context.config) : undefined;
+  }
+
+  /** Takes a packet of this stream (RTX already unwrapped), then forwards it. */
+  receive(packet: IncomingPacket, nowUs: number): DropReason {
+    const codec = this.producer.codecKindOf(packet.payloadType);
+    if (codec === -1) return DropReason.UNKNOWN_PAYLOAD_TYPE;
+    const order = this.#takeNumber(packet, nowUs);
+    if (order !== DropReason.NONE) return order;
+    this.#count(packet, nowUs);
+    if (packet.payloadBytes > 0) {
+      const described = this.#context.payloads.describe(packet, codec, this.#pictureIds);
+      if (described !== DropReason.NONE) return described;
+    }
+    if (packet.keyframeStart) this.#keyframe(packet);
+    this.#forward(packet);
+    return DropReason.NONE;
+  }
+
+  /** The sender uses another ssrc from now on. */
+  changeSsrc(ssrc: Ssrc, nowUs: number): void {
+    const first = this.packets === 0;
+    this.ssrc = ssrc;
+    if (first) return;
+    this.clock.reset();
+    this.#restart(nowUs);
+  }
+
+  /** Somebody needs a keyframe; asked for as soon as the throttle allows. */
+  requestKeyframe(nowUs: number): void {
+    if (!this.producer.hasKeyframes) return;
+    this.keyframes.request(nowUs);
+    this.#context.feedback.wake(this.keyframes.dueUs);
+  }
+
+  /** Nothing came for a while, or the sender said goodbye. */
+  stop(): void {
+    if (!this.active) return;
+    this.active = false;
+    this.producer.activeStreamsChanged();
+    this.#context.events.streamStopped(this.producer, this.index);
+  }
+
+  /** Sequence: unwrap, restart, duplicates, gaps. */
+  #takeNumber(packet: IncomingPacket, nowUs: number): DropReason {
+    const unwrapper = this.#unwrapper;
+    if (unwrapper.highest >= 0) {
+      const step = seqDelta(packet.sequenceNumber, unwrapper.highest & 0xffff);
+      if (step > MAX_DROPOUT || step < -MAX_MISORDER) {
+        const restart = this.#confirmRestart(packet, nowUs);
+        if (restart !== DropReason.NONE) return restart;
+      }
+    }
+    const highest = unwrapper.highest;
+    const extSeq = unwrapper.unwrap(packet.sequenceNumber);
+    const state = this.#window.add(extSeq);
+    if (state !== WindowState.NEW) {
+      this.duplicates++;
+      return state === WindowState.DUPLICATE ? DropReason.DUPLICATE : DropReason.TOO_OLD;
+    }
+    this.#suspect = -1;
+    packet.extSeq = extSeq;
+    packet.sourceKey = this.sourceKey;
+    if (this.nack !== undefined) this.#trackGaps(this.nack, highest, extSeq, nowUs);
+    return DropReason.NONE;
+  }
+
+  #trackGaps(nack: NackGenerator, highest: number, extSeq: number, nowUs: number): void {
+    if (extSeq < highest) {
+      nack.received(extSeq, nowUs);
+      return;
+    }
+    if (highest >= 0 && extSeq > highest + 1 && !nack.addGap(highest + 1, extSeq - 1, nowUs)) {
+      this.requestKeyframe(nowUs);
+    }
+    if (nack.missing > 0) {
+      nack.advance(extSeq, nowUs);
+      this.#context.feedback.wake(nack.dueUs);
+    }
+  }
+
+  /** RFC 3550 App. A.1: two consecutive numbers far off mean that the sender began anew. */
+  #confirmRestart(packet: IncomingPacket, nowUs: number): DropReason {
+    if (packet.retransmitted) return DropReason.TOO_OLD;
+    if (packet.sequenceNumber !== this.#suspect) {
+      this.#suspect = (packet.sequenceNumber + 1) & 0xffff;
+      return DropReason.SEQUENCE_JUMP;
+    }
+    this.#restart(nowUs);
+    return DropReason.NONE;
+  }
+
+  #restart(nowUs: number): void {
+    this.#suspect = -1;
+    this.sourceKey = this.#context.nextSourceKey();
+    this.#unwrapper.reset();
+    this.#window.reset();
+    this.#pictureIds.reset();
+    this.reception.reset();
+    this.nack?.clear();
+    if (!this.producer.hasKeyframes) return;
+    for (let i = this.forwarding.length - 1; i >= 0; i--) this.forwarding[i].awaitKeyframeOf(this);
+    if (this.waiting.length > 0) this.requestKeyframe(nowUs);
+  }
+
+  #count(packet: IncomingPacket, nowUs: number): void {
+    this.reception.add(packet.extSeq, packet.timestamp, packet.arrivalUs, packet.retransmitted);
+    this.packets++;
+    this.bytes += packet.view.length;
+    this.rate.add(packet.view.length, nowUs);
+    if (packet.retransmitted) this.recovered++;
+    this.lastPacketUs = nowUs;
+    if (!this.active) this.#start(nowUs);
+  }
+
+  #start(nowUs: number): void {
+    this.active = true;
+    this.keyframes.resumed(nowUs);
+    this.#context.feedback.wake(this.keyframes.dueUs);
+    this.producer.activeStreamsChanged();
+    this.#context.events.streamStarted(this.producer, this.index);
+  }
+
+  /** A keyframe begins: whoever waits goes over to this stream, unless the packet is late and what follows is gone. */
+  #keyframe(packet: IncomingPacket): void {
+    if (packet.timestamp !== this.#lastKeyframeTimestamp) {
+      this.#lastKeyframeTimestamp = packet.timestamp;
+      this.keyframesReceived++;
+    }
+    if (packet.extSeq !== this.#unwrapper.highest) return;
+    this.keyframes.satisfied();
+    for (let i = this.waiting.length - 1; i >= 0; i--) this.waiting[i].switchTo(this);
+  }
+
+  #forward(packet: IncomingPacket): void {
+    const forwarding = this.forwarding;
+    const drops = this.#context.drops;
+    for (let i = 0; i < forwarding.length; i++) {
+      const reason = forwarding[i].forward(packet);
+      if (reason !== DropReason.NONE) drops.add(reason);
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import type { CodecKind } from "@cation/rtp/payload/codec-kind";
+import { codecKindOf, CodecKind as Kind } from "@cation/rtp/payload/codec-kind";
+import type { CodecParameters } from "./codec-parameters.ts";
+import type { Consumer } from "./consumer.ts";
+import type { EngineContext } from "./engine-context.ts";
+import type { EngineTransport } from "./engine-transport.ts";
+import { ExtensionPlan } from "./extension-plan.ts";
+import type { ExtensionPlanKey } from "./extension-plan.ts";
+import type { ProducerParams } from "./parameters.ts";
+import { ProducerStream } from "./producer-stream.ts";
+import type { ProducerStreamStats } from "./stats.ts";
+
+/** RTP ingress of a track: its encodings, its codecs, and who consumes it. */
+export class Producer {
+  readonly params: ProducerParams;
+  readonly transport: EngineTransport;
+  /** In the order of `params.encodings`: lowest quality first. */
+  readonly streams: readonly ProducerStream[];
+  readonly consumers: Consumer[] = [];
+  /** Whether decoding can only start at some packets: video of a format that the engine knows. */
+  readonly hasKeyframes: boolean;
+  closed = false;
+
+  readonly #context: EngineContext;
+  /** By payload type: kind of codec; -1 for none. */
+  readonly #codecKinds = new Int8Array(128).fill(-1);
+  readonly #codecs: (CodecParameters | undefined)[] = [];
+  /** By RTX payload type: the payload type that it repeats (apt); -1 for none. */
+  readonly #associated = new Int8Array(128).fill(-1);
+  readonly #plans: ExtensionPlan[] = [];
+
+  constructor(context: EngineContext, transport: EngineTransport, params: ProducerParams) {
+    this.#context = context;
+    this.params = params;
+    this.transport = transport;
+    for (const codec of params.codecs) {
+      this.#codecKinds[codec.payloadType] = codecKindOf(codec.mimeType);
+      this.#codecs[codec.payloadType] = codec;
+      if (codec.rtxPayloadType > 0) this.#associated[codec.rtxPayloadType] = codec.payloadType;
+    }
+    this.hasKeyframes = params.kind === "video" && params.codecs.some((codec) => hasKeyframes(codec));
+    const clockRateHz = params.codecs[0]?.clockRateHz ?? (params.kind === "audio" ? 48_000 : 90_000);
+    const usesNack = params.codecs.some((codec) => codec.feedback.nack);
+    this.streams = params.encodings.map((_, i) => new ProducerStream(context, this, i, clockRateHz, usesNack));
+  }
+
+  /** Kind of the codec with this payload type; -1 where the producer has none. */
+  codecKindOf(payloadType: number): CodecKind | -1 {
+    return this.#codecKinds[payloadType] as CodecKind | -1;
+  }
+
+  codecOf(payloadType: number): CodecParameters | undefined {
+    return this.#codecs[payloadType];
+  }
+
+  /** Whether its m-line has this payload type, RTX included. */
+  hasPayloadType(payloadType: number): boolean {
+    return this.#codecKinds[payloadType] >= 0 || this.#associated[payloadType] >= 0;
+  }
+
+  isRtxPayloadType(payloadType: number): boolean {
+    return this.#associated[payloadType] >= 0;
+  }
+
+  /** Payload type that an RTX payload type repeats; -1 for none. */
+  associatedPayloadType(rtxPayloadType: number): number {
+    return this.#associated[rtxPayloadType];
+  }
+
+  get clockRateHz(): number {
+    return this.params.codecs[0]?.clockRateHz ?? 90_000;
+  }
+
+  /** Whether a keyframe is asked for by FIR (RFC 5104), because PLI was not negotiated. */
+  get keyframesByFir(): boolean {
+    const codec = this.params.codecs[0];
+    return codec !== undefined && codec.feedback.fir && !codec.feedback.pli;
+  }
+
+  /** The plan of all consumers with that key. */
+  planFor(key: ExtensionPlanKey): ExtensionPlan {
+    for (const plan of this.#plans) {
+      if (plan.serves(key)) return plan;
+    }
+    const plan = new ExtensionPlan(key);
+    this.#plans.push(plan);
+    return plan;
+  }
+
+  /** Encodings started or stopped sending: consumers choose anew at the end of the call. */
+  activeStreamsChanged(): void {
+    const changed = this.#context.changedProducers;
+    if (!changed.includes(this)) changed.push(this);
+  }
+
+  /** Fresh figures of each encoding; for scrapes. */
+  stats(nowUs: number): ProducerStreamStats[] {
+    return this.streams.map((stream) => ({
+      encoding: stream.index,
+      rid: stream.rid,
+      ssrc: stream.ssrc,
+      active: stream.active,
+      packets: stream.packets,
+      bytes: stream.bytes,
+      bitrateBps: stream.rate.bps(nowUs),
+      lostPackets: stream.reception.cumulativeLost,
+      recoveredPackets: stream.recovered,
+      duplicates: stream.duplicates,
+      jitterUs: Math.round((stream.reception.jitter * 1_000_000) / this.clockRateHz),
+      nackedPackets: stream.nack?.requested ?? 0,
+      keyframesReceived: stream.keyframesReceived,
+      keyframeRequestsSent: stream.keyframeRequestsSent,
+    }));
+  }
+}
+
+function hasKeyframes(codec: CodecParameters): boolean {
+  const kind = codecKindOf(codec.mimeType);
+  return kind === Kind.VP8 || kind === Kind.VP9 || kind === Kind.H264 || kind === Kind.AV1;
+}

@@ -1,0 +1,165 @@
+import { ReportBlock } from "@cation/rtp/report-block";
+import { ByeReader } from "@cation/rtp/rtcp-bye";
+import { FirReader } from "@cation/rtp/rtcp-fir";
+import { NackReader } from "@cation/rtp/rtcp-nack";
+import { PliReader } from "@cation/rtp/rtcp-pli";
+import { PayloadFeedbackFormat, RtcpReader, RtcpType, TransportFeedbackFormat } from "@cation/rtp/rtcp-reader";
+import { ReceiverReportReader } from "@cation/rtp/rtcp-receiver-report";
+import { SenderReportReader } from "@cation/rtp/rtcp-sender-report";
+import type { ConsumerStream } from "./consumer-stream.ts";
+import { DropReason } from "./drop-reason.ts";
+import type { EngineContext } from "./engine-context.ts";
+import type { EngineTransport } from "./engine-transport.ts";
+import { Retransmitter } from "./retransmitter.ts";
+
+/** Takes compound RTCP packets apart and does what they ask: reports, NACK, PLI, FIR, BYE. */
+export class RtcpReceiver {
+  readonly #context: EngineContext;
+  readonly #retransmitter: Retransmitter;
+  readonly #reader = new RtcpReader();
+  readonly #senderReport = new SenderReportReader();
+  readonly #receiverReport = new ReceiverReportReader();
+  readonly #block = new ReportBlock();
+  readonly #nack = new NackReader();
+  readonly #pli = new PliReader();
+  readonly #fir = new FirReader();
+  readonly #bye = new ByeReader();
+
+  constructor(context: EngineContext) {
+    this.#context = context;
+    this.#retransmitter = new Retransmitter(context);
+  }
+
+  /** Takes the compound at `offset` of the store's bytes. */
+  receive(transport: EngineTransport, offset: number, length: number, arrivalUs: number, nowUs: number): void {
+    const reader = this.#reader;
+    if (!reader.set(this.#context.store.bytes, offset, length)) {
+      this.#context.drops.add(DropReason.RTCP_MALFORMED);
+      return;
+    }
+    while (reader.next()) {
+      const reason = this.#receiveOne(transport, arrivalUs, nowUs);
+      if (reason !== DropReason.NONE) this.#context.drops.add(reason);
+    }
+    if (reader.malformed) this.#context.drops.add(DropReason.RTCP_MALFORMED);
+  }
+
+  #receiveOne(transport: EngineTransport, arrivalUs: number, nowUs: number): DropReason {
+    const { packetType, format } = this.#reader;
+    switch (packetType) {
+      case RtcpType.SENDER_REPORT:
+        return this.#takeSenderReport(transport, arrivalUs, nowUs);
+      case RtcpType.RECEIVER_REPORT:
+        return this.#takeReceiverReport(transport, nowUs);
+      case RtcpType.BYE:
+        return this.#takeBye(transport);
+      case RtcpType.TRANSPORT_FEEDBACK:
+        return format === TransportFeedbackFormat.NACK ? this.#takeNack(transport, nowUs) : DropReason.RTCP_IGNORED;
+      case RtcpType.PAYLOAD_FEEDBACK:
+        if (format === PayloadFeedbackFormat.PLI) return this.#takePli(transport, nowUs);
+        if (format === PayloadFeedbackFormat.FIR) return this.#takeFir(transport, nowUs);
+        return DropReason.RTCP_IGNORED;
+      case RtcpType.SDES:
+        return DropReason.NONE;
+      default:
+        return DropReason.RTCP_IGNORED;
+    }
+  }
+
+  #takeSenderReport(transport: EngineTransport, arrivalUs: number, nowUs: number): DropReason {
+    const report = this.#senderReport;
+    const { bytes, offset, byteLength } = this.#reader;
+    if (!report.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    for (let i = 0; i < report.blockCount; i++) {
+      if (report.readBlock(i, this.#block)) this.#takeBlock(transport, nowUs);
+    }
+    const route = transport.demux.find(report.ssrc | 0);
+    if (route === undefined) return DropReason.RTCP_UNKNOWN_SSRC;
+    if (route.rtx) return DropReason.NONE;
+    const { clock, forwarding } = route.stream;
+    const first = !clock.known;
+    clock.set(report.ntpSeconds, report.ntpFraction, report.rtpTimestamp, arrivalUs);
+    // Lip sync begins with the first report: relays pass it on at once, so that it does not wait at each hop.
+    for (let i = 0; first && i < forwarding.length; i++) {
+      if (forwarding[i].consumer.params.mode === "all") forwarding[i].transport.nextReportUs = nowUs;
+    }
+    return DropReason.NONE;
+  }
+
+  #takeReceiverReport(transport: EngineTransport, nowUs: number): DropReason {
+    const report = this.#receiverReport;
+    const { bytes, offset, byteLength } = this.#reader;
+    if (!report.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    for (let i = 0; i < report.blockCount; i++) {
+      if (report.readBlock(i, this.#block)) this.#takeBlock(transport, nowUs);
+    }
+    return DropReason.NONE;
+  }
+
+  #takeBlock(transport: EngineTransport, nowUs: number): void {
+    const ssrc = this.#block.ssrc | 0;
+    const stream = transport.sendStreams.get(ssrc);
+    if (stream === undefined) {
+      this.#context.drops.add(DropReason.RTCP_UNKNOWN_SSRC);
+      return;
+    }
+    if (ssrc !== stream.ssrc) return;
+    if (!stream.receiver.update(this.#block, nowUs)) return;
+    const sampleUs = stream.receiver.rttUs;
+    transport.rttUs = transport.rttUs < 0 ? sampleUs : transport.rttUs + (sampleUs - transport.rttUs) / 4;
+  }
+
+  #takeNack(transport: EngineTransport, nowUs: number): DropReason {
+    const nack = this.#nack;
+    const { bytes, offset, byteLength } = this.#reader;
+    if (!nack.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    const stream = transport.sendStreams.get(nack.mediaSsrc | 0);
+    if (stream === undefined) return DropReason.RTCP_UNKNOWN_SSRC;
+    while (nack.next()) {
+      stream.nackedPackets++;
+      const reason = this.#retransmitter.resend(stream, nack.sequenceNumber, nowUs);
+      if (reason !== DropReason.NONE) this.#context.drops.add(reason);
+    }
+    return DropReason.NONE;
+  }
+
+  #takePli(transport: EngineTransport, nowUs: number): DropReason {
+    const { bytes, offset, byteLength } = this.#reader;
+    if (!this.#pli.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    return this.#requestKeyframe(transport.sendStreams.get(this.#pli.mediaSsrc | 0), nowUs);
+  }
+
+  #takeFir(transport: EngineTransport, nowUs: number): DropReason {
+    const { bytes, offset, byteLength } = this.#reader;
+    if (!this.#fir.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    let reason: DropReason = DropReason.NONE;
+    while (this.#fir.next()) {
+      const taken = this.#requestKeyframe(transport.sendStreams.get(this.#fir.ssrc | 0), nowUs);
+      if (taken !== DropReason.NONE) reason = taken;
+    }
+    return reason;
+  }
+
+  /**
+   * A receiver cannot decode. The keyframe that answers it is merged with all others' wishes; none is needed where one
+   * has just gone out and cannot have arrived yet.
+   */
+  #requestKeyframe(stream: ConsumerStream | undefined, nowUs: number): DropReason {
+    if (stream === undefined) return DropReason.RTCP_UNKNOWN_SSRC;
+    stream.keyframeRequests++;
+    const rttUs = stream.transport.rttUs;
+    if (rttUs > 0 && stream.lastKeyframeUs >= 0 && nowUs - stream.lastKeyframeUs < rttUs) return DropReason.NONE;
+    (stream.target ?? stream.source)?.requestKeyframe(nowUs);
+    return DropReason.NONE;
+  }
+
+  #takeBye(transport: EngineTransport): DropReason {
+    const { bytes, offset, byteLength } = this.#reader;
+    if (!this.#bye.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    for (let i = 0; i < this.#bye.ssrcCount; i++) {
+      const route = transport.demux.find(this.#bye.ssrc(i) | 0);
+      if (route !== undefined && !route.rtx) route.stream.stop();
+    }
+    return DropReason.NONE;
+  }
+}
