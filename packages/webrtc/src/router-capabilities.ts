@@ -77,27 +77,22 @@ export const RED_CODEC: RouterCodec = {
 };
 
 /**
- * What is taken from a publisher. Video orientation (CVO) is left out: a publisher that has it no longer turns the
- * picture itself, and receivers without it (Firefox) would see it lying on its side.
+ * What is taken from a publisher, which is what the engine answers to. Left out:
+ *
+ * - transport-cc and goog-remb: a publisher that has one waits for feedback of that kind to raise its bitrate, and the
+ *   engine makes none yet; without either it goes by receiver reports.
+ * - video orientation (CVO): a publisher that has it no longer turns the picture itself, and receivers without it
+ *   (Firefox) would see it lying on its side.
  */
 export const PUBLISHER_CAPABILITIES: RouterCapabilities = {
   codecs: ROUTER_CODECS,
   extensions: {
-    audio: ["mid", "audioLevel", "absSendTime", "transportCc", "absCaptureTime"],
-    video: [
-      "mid",
-      "rid",
-      "repairedRid",
-      "absSendTime",
-      "transportCc",
-      "absCaptureTime",
-      "dependencyDescriptor",
-      "playoutDelay",
-    ],
+    audio: ["mid", "audioLevel", "absSendTime", "absCaptureTime"],
+    video: ["mid", "rid", "repairedRid", "absSendTime", "absCaptureTime", "dependencyDescriptor", "playoutDelay"],
   },
   feedback: {
-    audio: { nack: true, pli: false, fir: false, remb: false, transportCc: true },
-    video: { nack: true, pli: true, fir: true, remb: true, transportCc: true },
+    audio: { nack: true, pli: false, fir: false, remb: false, transportCc: false },
+    video: { nack: true, pli: true, fir: true, remb: false, transportCc: false },
   },
 };
 
@@ -116,7 +111,10 @@ export const SUBSCRIBER_CAPABILITIES: RouterCapabilities = {
       "videoOrientation",
     ],
   },
-  feedback: PUBLISHER_CAPABILITIES.feedback,
+  feedback: {
+    audio: { nack: true, pli: false, fir: false, remb: false, transportCc: true },
+    video: { nack: true, pli: true, fir: true, remb: true, transportCc: true },
+  },
 };
 
 /** An fmtp value as a map, keys in lower case (RFC 8866 §6.15: "name=value;name=value"). */
