@@ -1,0 +1,210 @@
+import type { IceServer, Join, Joined, Resume } from "@cation/proto/client/v1/client";
+import type { IslbService, JoinResponse } from "@cation/proto/islb/v1/islb";
+import type { SessionUp, SfuService } from "@cation/proto/sfu/v1/sfu";
+import { LeaveReason } from "@cation/proto/state/v1/state";
+import type { Node } from "@cation/proto/state/v1/state";
+import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
+import type { ErrorCode } from "@cation/service-kit/coded-error";
+import { withTimeout } from "@cation/service-kit/clock";
+import type { Clock } from "@cation/service-kit/clock";
+import type { Logger } from "@cation/service-kit/logger";
+import { openSessionStream } from "./session-stream.ts";
+import type { SessionStream } from "./session-stream.ts";
+import type { SessionReference, SessionTokens } from "./session-token.ts";
+import type { TokenClaims } from "./token-claims.ts";
+import type { TokenVerifier } from "./token-verifier.ts";
+
+/** A session that is open, and what the client is told of it. */
+export interface OpenedSession {
+  readonly claims: TokenClaims;
+  readonly reference: SessionReference;
+  readonly stream: SessionStream;
+  readonly joined: Joined;
+  /** Takes the join back: nobody is there to use it. */
+  abandon(): void;
+}
+
+export interface SessionOpenerDeps {
+  readonly islb: IslbService;
+  readonly sfuFor: (address: string) => SfuService;
+  readonly verifier: TokenVerifier;
+  readonly sessionTokens: SessionTokens;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly iceServers: readonly IceServer[];
+  readonly maxParticipantsPerRoom: number;
+  readonly requestTimeoutMs: number;
+}
+
+/** A node that refuses or does not answer is replaced by another one this often. */
+const MAX_PLACEMENTS = 2;
+
+/** The node is at fault, not the request: another one may serve. */
+const NODE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SFU_UNAVAILABLE", "NODE_DRAINING"]);
+
+/** The session may live elsewhere by now. */
+const MOVED_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([...NODE_FAULTS, "SESSION_NOT_FOUND"]);
+
+interface Placement {
+  readonly entry: JoinResponse;
+  readonly node: Node;
+  readonly reference: SessionReference;
+}
+
+/** Brings a client into its room, or back to its session. Holds nothing itself. */
+export class SessionOpener {
+  readonly #deps: SessionOpenerDeps;
+
+  constructor(deps: SessionOpenerDeps) {
+    this.#deps = deps;
+  }
+
+  /** Rejects with a TOKEN_… code, what islb or the sfu refused the join with, or …_UNAVAILABLE. */
+  async join(request: Join): Promise<OpenedSession> {
+    const claims = await this.#deps.verifier.verify(request.token);
+    for (let attempt = 1; ; attempt++) {
+      const placement = await this.#place(claims, request);
+      try {
+        return await this.#open(claims, placement, request.autoSubscribe && claims.grants.subscribe);
+      } catch (error) {
+        this.#leave(placement);
+        const coded = toCodedError(error);
+        if (attempt >= MAX_PLACEMENTS || !NODE_FAULTS.has(coded.code)) throw coded;
+        this.#deps.logger.warn({ err: coded, nodeId: placement.node.nodeId }, "node failed a join, trying another");
+      }
+    }
+  }
+
+  /** Rejects with a TOKEN_… code, SESSION_NOT_FOUND when the client has to join anew, or …_UNAVAILABLE. */
+  async resume(request: Resume): Promise<OpenedSession> {
+    const claims = await this.#deps.verifier.verify(request.token);
+    const reference = await this.#deps.sessionTokens.read(request.sessionToken);
+    checkSamePerson(claims, reference);
+    try {
+      return await this.#resumeAt(claims, reference, request.lastEventSequence);
+    } catch (error) {
+      const moved = await this.#findMoved(reference, toCodedError(error));
+      return this.#resumeAt(claims, moved, request.lastEventSequence);
+    }
+  }
+
+  /** The claims of a fresh token for the same room and identity. */
+  async refresh(token: string, current: TokenClaims): Promise<TokenClaims> {
+    const claims = await this.#deps.verifier.verify(token);
+    checkSamePerson(claims, current);
+    return claims;
+  }
+
+  async #place(claims: TokenClaims, request: Join): Promise<Placement> {
+    const entry = await this.#callIslb((islb) =>
+      islb.join({
+        roomId: claims.roomId,
+        identity: claims.identity,
+        name: claims.name,
+        metadata: claims.metadata,
+        grants: claims.grants,
+        region: request.region,
+        nodeId: request.nodeId,
+        maxParticipants: this.#deps.maxParticipantsPerRoom,
+      }),
+    );
+    const { participant, node } = entry;
+    if (!participant || !node) throw new CodedError("INTERNAL", undefined, { cause: new Error("islb placed nobody") });
+    const { participantId } = participant;
+    this.#endReplaced(claims.roomId, entry, node);
+    const nodeAddress = node.grpcAddress;
+    return { entry, node, reference: { roomId: claims.roomId, identity: claims.identity, participantId, nodeAddress } };
+  }
+
+  async #open(claims: TokenClaims, placement: Placement, autoSubscribe: boolean): Promise<OpenedSession> {
+    const { participant, room } = placement.entry;
+    const up = { $case: "open", value: { participant, room, autoSubscribe } } as const;
+    return this.#openStream(claims, placement.reference, up, () => this.#takeBack(placement));
+  }
+
+  #resumeAt(claims: TokenClaims, reference: SessionReference, lastEventSequence: number): Promise<OpenedSession> {
+    const { roomId, participantId } = reference;
+    const up = { $case: "resume", value: { roomId, participantId, lastEventSequence } } as const;
+    // A session that nobody took up has its grace time again.
+    return this.#openStream(claims, reference, up, () => undefined);
+  }
+
+  async #openStream(
+    claims: TokenClaims,
+    reference: SessionReference,
+    first: NonNullable<SessionUp["up"]>,
+    takeBack: () => void,
+  ): Promise<OpenedSession> {
+    const { clock, requestTimeoutMs: timeoutMs, sessionTokens, iceServers } = this.#deps;
+    const sfu = this.#deps.sfuFor(reference.nodeAddress);
+    const { stream, joined } = await openSessionStream(sfu, first, { clock, timeoutMs });
+    const sessionToken = await sessionTokens.issue(reference);
+    return {
+      claims,
+      reference,
+      stream,
+      joined: { ...joined, sessionToken, iceServers: [...iceServers] },
+      abandon() {
+        stream.close();
+        takeBack();
+      },
+    };
+  }
+
+  /** Where the session is now, when it is not where its token says. Rejects with the first error when nowhere else. */
+  async #findMoved(reference: SessionReference, error: CodedError): Promise<SessionReference> {
+    if (!MOVED_FAULTS.has(error.code)) throw error;
+    const { roomId, participantId } = reference;
+    const found = await this.#callIslb((islb) => islb.findParticipant({ roomId, participantId })).catch(
+      (islbError: CodedError) => {
+        // islb knows that the participant is gone, whatever became of its node.
+        const isGone = islbError.code === "PARTICIPANT_NOT_FOUND" || islbError.code === "ROOM_NOT_FOUND";
+        throw isGone ? new CodedError("SESSION_NOT_FOUND", undefined, { cause: islbError }) : error;
+      },
+    );
+    const nodeAddress = found.node?.grpcAddress;
+    if (nodeAddress === undefined || nodeAddress === reference.nodeAddress) throw error;
+    return { ...reference, nodeAddress };
+  }
+
+  async #callIslb<T>(call: (islb: IslbService) => Promise<T>): Promise<T> {
+    const late = (): Error => new CodedError("ISLB_UNAVAILABLE", "No islb answered in time.");
+    try {
+      return await withTimeout(this.#deps.clock, this.#deps.requestTimeoutMs, call(this.#deps.islb), late);
+    } catch (error) {
+      throw toCodedError(error, "ISLB_UNAVAILABLE");
+    }
+  }
+
+  /** The same identity was in the room before: its old session ends now, not only when its node hears the event. */
+  #endReplaced(roomId: string, { replacedParticipantId: participantId }: JoinResponse, node: Node): void {
+    if (participantId === "") return;
+    const reason = LeaveReason.REPLACED;
+    this.#deps
+      .sfuFor(node.grpcAddress)
+      .endSession({ roomId, participantId, reason })
+      .catch((error: unknown) => this.#deps.logger.debug({ err: error, roomId }, "replaced session not ended by call"));
+  }
+
+  /** Ends a session that its client never heard of, without the grace time. */
+  #takeBack(placement: Placement): void {
+    const { roomId, participantId, nodeAddress } = placement.reference;
+    this.#deps
+      .sfuFor(nodeAddress)
+      .endSession({ roomId, participantId, reason: LeaveReason.LEFT })
+      .catch((error: unknown) => this.#deps.logger.debug({ err: error, roomId }, "abandoned session left to time out"));
+    this.#leave(placement);
+  }
+
+  #leave({ entry, reference: { roomId, participantId } }: Placement): void {
+    const epoch = entry.room?.room?.epoch ?? 0;
+    this.#callIslb((islb) => islb.leave({ roomId, participantId, epoch, reason: LeaveReason.LEFT })).catch(
+      (error: unknown) => this.#deps.logger.debug({ err: error, roomId }, "failed join left to be swept"),
+    );
+  }
+}
+
+function checkSamePerson(claims: TokenClaims, expected: { readonly roomId: string; readonly identity: string }): void {
+  if (claims.roomId === expected.roomId && claims.identity === expected.identity) return;
+  throw new CodedError("TOKEN_WRONG_ROOM", "The token is for another room or identity than the session.");
+}

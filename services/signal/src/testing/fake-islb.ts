@@ -1,0 +1,104 @@
+import type {
+  ChangeResponse,
+  FindParticipantRequest,
+  FindParticipantResponse,
+  GetRosterResponse,
+  IslbService,
+  JoinRequest,
+  JoinResponse,
+  LeaveRequest,
+  ListNodesResponse,
+  ReportNodeResponse,
+} from "@cation/proto/islb/v1/islb";
+import { Node, Participant, RoomSnapshot } from "@cation/proto/state/v1/state";
+import { CodedError } from "@cation/service-kit/coded-error";
+
+/** An islb that places everybody on the first of its nodes and remembers who is where. For tests of signal. */
+export class FakeIslb implements IslbService {
+  /** Addresses of nodes; a join takes the first and turns the list. */
+  nodes: string[] = ["sfu-a:1"];
+  readonly joins: JoinRequest[] = [];
+  readonly leaves: LeaveRequest[] = [];
+  /** Participant id → address of its node. */
+  readonly whereabouts = new Map<string, string>();
+  /** Answers the next joins with this error. */
+  failure: CodedError | undefined;
+  /** Joins wait for it. */
+  gate: Promise<void> = Promise.resolve();
+  /** Participant id that the next join says it replaced. */
+  replaced = "";
+
+  async join(request: JoinRequest): Promise<JoinResponse> {
+    this.joins.push(request);
+    await this.gate;
+    if (this.failure) throw this.failure;
+    const address = this.nodes[0] ?? "";
+    this.nodes.push(...this.nodes.splice(0, 1));
+    const participantId = `p${this.joins.length}`;
+    this.whereabouts.set(participantId, address);
+    const { roomId, identity, name, metadata, grants } = request;
+    return {
+      participant: Participant.create({
+        participantId,
+        identity,
+        name,
+        metadata,
+        grants: grants ?? {},
+        nodeId: address,
+      }),
+      node: Node.create({ nodeId: address, grpcAddress: address }),
+      room: RoomSnapshot.create({ room: { roomId, epoch: 3, version: 7 } }),
+      replacedParticipantId: this.replaced,
+    };
+  }
+
+  leave(request: LeaveRequest): Promise<ChangeResponse> {
+    this.leaves.push(request);
+    this.whereabouts.delete(request.participantId);
+    return Promise.resolve({ epoch: 3, version: 8 });
+  }
+
+  findParticipant({ participantId }: FindParticipantRequest): Promise<FindParticipantResponse> {
+    if (this.failure) return Promise.reject(this.failure);
+    const address = this.whereabouts.get(participantId);
+    if (address === undefined) return Promise.reject(new CodedError("PARTICIPANT_NOT_FOUND"));
+    const participant = Participant.create({ participantId, nodeId: address });
+    return Promise.resolve({ participant, node: Node.create({ nodeId: address, grpcAddress: address }), epoch: 3 });
+  }
+
+  reportNode(): Promise<ReportNodeResponse> {
+    return unused();
+  }
+
+  removeNode(): Promise<object> {
+    return unused();
+  }
+
+  listNodes(): Promise<ListNodesResponse> {
+    return unused();
+  }
+
+  publishTrack(): Promise<ChangeResponse> {
+    return unused();
+  }
+
+  unpublishTrack(): Promise<ChangeResponse> {
+    return unused();
+  }
+
+  setTrackMuted(): Promise<ChangeResponse> {
+    return unused();
+  }
+
+  getRoom(): Promise<RoomSnapshot> {
+    return unused();
+  }
+
+  getRoster(): Promise<GetRosterResponse> {
+    return unused();
+  }
+}
+
+function unused(): Promise<never> {
+  return Promise.reject(new Error("signal does not call this"));
+}
