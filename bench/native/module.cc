@@ -28,12 +28,14 @@ class Options {
   }
   std::string text(const char* name) const {
     napi_value v;
-    char buffer[256];
     size_t n = 0;
     if (napi_get_named_property(env_, object_, name, &v) != napi_ok ||
-        napi_get_value_string_utf8(env_, v, buffer, sizeof buffer, &n) != napi_ok)
+        napi_get_value_string_utf8(env_, v, nullptr, 0, &n) != napi_ok)
       throw std::runtime_error(std::string("option ") + name + " must be a string");
-    return std::string(buffer, n);
+    std::string text(n + 1, '\0');
+    napi_get_value_string_utf8(env_, v, text.data(), n + 1, &n);
+    text.resize(n);
+    return text;
   }
 
  private:
@@ -86,8 +88,7 @@ napi_value sink(napi_env env, const Options& o) {
   bench::SinkResult r = bench::runSink(
       {int(o.number("firstPort")), int(o.number("subscribers")), int(o.number("controlPort")),
        int(o.number("serverPort")), uint32_t(o.number("firstSubscriberIndex")), o.number("feedback") != 0,
-       int(o.number("transportCcExtensionId")), int(o.number("nackPermille")), o.text("ufragPrefix"),
-       o.text("password")});
+       int(o.number("transportCcExtensionId")), int(o.number("nackPermille")), o.text("credentials")});
   return Result(env)
       .set("packets", double(r.packets))
       .set("bytes", double(r.bytes))

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <sstream>
 
 #include "common.h"
 #include "srtp.h"
@@ -35,14 +36,14 @@ struct Arrival {
 
 class Subscriber {
  public:
-  Subscriber(const SinkOptions& o, int index)
-      : o_(o), index_(index), fd_(udpSocket(o.firstPort + index, 1 << 20)), gcm_(o.firstSubscriberIndex + index, 1, true) {
+  Subscriber(const SinkOptions& o, int index, std::string ufrag, std::string password)
+      : o_(o), index_(index), ufrag_(std::move(ufrag)), password_(std::move(password)), fd_(udpSocket(o.firstPort + index, 1 << 20)), gcm_(o.firstSubscriberIndex + index, 1, true) {
     sockaddr_in to = loopback(o.serverPort);
     connect(fd_, (sockaddr*)&to, sizeof to);
     random_ = 0x9e3779b9u * (index + 1);
     nextFeedbackUs_ = 50000 + nextRandom() % 50000;
     nextReportUs_ = nextRandom() % 1000000;
-    nextConsentUs_ = nextRandom() % 2500000;
+    nextConsentUs_ = nextRandom() % 500000;  // the first one is the nomination
   }
   ~Subscriber() { close(fd_); }
   int fd() const { return fd_; }
@@ -207,7 +208,7 @@ class Subscriber {
     uint8_t p[256] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42};
     for (int i = 8; i < 20; i++) p[i] = uint8_t(nextRandom());
     int n = 20;
-    std::string username = o_.ufragPrefix + std::to_string(index_) + ":bench";
+    std::string username = ufrag_ + ":bench";
     n = attribute(p, n, 0x0006, (const uint8_t*)username.data(), int(username.size()));
     const uint8_t priority[4] = {0x6e, 0x7f, 0x1e, 0xff}, controlling[8] = {1, 2, 3, 4, 5, 6, 7, 8};
     n = attribute(p, n, 0x0024, priority, 4);
@@ -216,7 +217,7 @@ class Subscriber {
     putU16(p + 2, uint16_t(n - 20 + 24));
     uint8_t mac[20];
     unsigned int macBytes = 20;
-    HMAC(EVP_sha1(), o_.password.data(), int(o_.password.size()), p, n, mac, &macBytes);
+    HMAC(EVP_sha1(), password_.data(), int(password_.size()), p, n, mac, &macBytes);
     n = attribute(p, n, 0x0008, mac, 20);
     putU16(p + 2, uint16_t(n - 20 + 8));
     uint8_t crc[4];
@@ -235,7 +236,9 @@ class Subscriber {
   }
 
   const SinkOptions& o_;
-  int index_, fd_;
+  int index_;
+  std::string ufrag_, password_;
+  int fd_;
   Gcm gcm_;
   uint32_t random_ = 1, mediaSsrc_ = 0, rtcpIndex_ = 1;
   uint16_t expected_ = 0;
@@ -251,8 +254,11 @@ SinkResult runSink(const SinkOptions& o) {
   int control = udpSocket(o.controlPort, 1 << 16);
   int poller = epoll_create1(EPOLL_CLOEXEC);
   std::vector<std::unique_ptr<Subscriber>> subscribers;
+  std::istringstream credentials(o.credentials);
   for (int i = 0; i < o.subscribers; i++) {
-    subscribers.push_back(std::make_unique<Subscriber>(o, i));
+    std::string ufrag, password;
+    credentials >> ufrag >> password;
+    subscribers.push_back(std::make_unique<Subscriber>(o, i, ufrag, password));
     epoll_event e{EPOLLIN, {}};
     e.data.u32 = uint32_t(i);
     epoll_ctl(poller, EPOLL_CTL_ADD, subscribers[i]->fd(), &e);

@@ -12,7 +12,7 @@ struct SinkOptions {
   bool feedback;
   int transportCcExtensionId;  // 0: no TWCC
   int nackPermille;
-  std::string ufragPrefix, password;  // username of subscriber i: <ufragPrefix><i>:bench
+  std::string credentials;  // of each subscriber's transport: "ufrag pwd ufrag pwd …"
 };
 struct SinkResult {
   uint64_t packets, bytes, lost, reordered, rtx, feedbackSent, stunAnswers;

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { join } from "node:path";
 import { buildNative } from "./native-build.ts";
+import { seated } from "./pinning.ts";
 
 export interface SourceOptions {
   localPort: number;
@@ -48,8 +49,8 @@ export interface SinkOptions {
   feedback: 0 | 1;
   transportCcExtensionId: number;
   nackPermille: number;
-  ufragPrefix: string;
-  password: string;
+  /** Of each subscriber's transport: "ufrag pwd ufrag pwd …"; empty without feedback. */
+  credentials: string;
 }
 export interface SinkResult {
   packets: number;
@@ -77,11 +78,14 @@ export function runNative<Name extends keyof NativeFunctions>(
 ): Promise<NativeFunctions[Name][1]> {
   const addon = buildNative();
   return new Promise((resolve, reject) => {
-    const child = spawn(
-      process.execPath,
-      [join(import.meta.dirname, "native-child.ts"), addon, name, JSON.stringify(options)],
-      { stdio: ["ignore", "pipe", "inherit"] },
-    );
+    const script = join(import.meta.dirname, "native-child.ts");
+    const [command, args] = seated(name === "bareLoop" ? "measured" : "driver", [
+      script,
+      addon,
+      name,
+      JSON.stringify(options),
+    ]);
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
     child.on("error", reject);
