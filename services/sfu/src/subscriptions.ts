@@ -58,7 +58,12 @@ export class Subscriptions {
     return this.#options.autoSubscribe ? AS_IT_COMES : undefined;
   }
 
-  /** Forgets the wishes for tracks that are gone. */
+  /** The track is gone from the room. */
+  forget(trackId: string): void {
+    this.#wishes.delete(trackId);
+  }
+
+  /** Forgets the wishes for all tracks that are gone. */
   retain(isInRoom: (trackId: string) => boolean): void {
     for (const trackId of this.#wishes.keys()) {
       if (!isInRoom(trackId)) this.#wishes.delete(trackId);

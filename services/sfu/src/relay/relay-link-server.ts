@@ -185,7 +185,7 @@ export class IncomingLink {
 
   #requestKeyframes(ssrcs: readonly number[]): void {
     for (const outgoing of this.#outgoing.values()) {
-      if (outgoing.carries(ssrcs)) outgoing.consumer?.requestKeyframe();
+      if (outgoing.carries(ssrcs)) outgoing.consumer?.requestKeyframe(this.#options.media.nowUs());
     }
   }
 

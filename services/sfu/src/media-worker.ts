@@ -1,0 +1,218 @@
+import type { Consumer } from "@cation/engine/consumer";
+import { Engine } from "@cation/engine/engine";
+import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
+import type { TransportHandle } from "@cation/engine/ids";
+import type { PacketSink } from "@cation/engine/packet-sink";
+import type { PacketStore } from "@cation/engine/packet-store";
+import type { ConsumerParams, ProducerParams } from "@cation/engine/parameters";
+import type { Producer } from "@cation/engine/producer";
+import type { Random } from "@cation/engine/random";
+import type { ReceiveBatch } from "@cation/engine/receive-batch";
+import { SendBatch } from "@cation/engine/send-batch";
+import type { MediaIo } from "@cation/media-io/media-io";
+import type { MonoUs } from "@cation/rtp/units";
+import type { Clock, Timer } from "@cation/service-kit/clock";
+import type { DtlsProvider } from "@cation/webrtc/dtls";
+import type { LocalCandidate } from "@cation/webrtc/sdp/local-description";
+import { WebRtcServer } from "@cation/webrtc/webrtc-server";
+import type { TransportTimeouts } from "@cation/webrtc/webrtc-transport";
+import type { ClientTransport, ClientTransportOpener, ClientTransportOptions } from "./client-transport.ts";
+import { ProducerMutes } from "./producer-mutes.ts";
+import type { PublisherMedia } from "./publisher-connection.ts";
+import type { RelayMedia } from "./relay/relay-media.ts";
+import type { SubscriberMedia } from "./subscribed-track.ts";
+import type { SubscriptionSettings } from "./subscriptions.ts";
+
+/** No longer than this between two looks at what is due. */
+const MAX_POLL_INTERVAL_MS = 10;
+/** Timers are no finer than this. */
+const MIN_POLL_INTERVAL_MS = 1;
+/** How often transports look at the clock: their waits are seconds. */
+const WEBRTC_POLL_INTERVAL_US = 250_000;
+/** Records of one flush to the I/O backend. */
+const BATCH_RECORDS = 512;
+
+export interface MediaWorkerOptions {
+  /** Open, not started. Closed by the worker. */
+  readonly io: MediaIo;
+  /** Closed by the worker. */
+  readonly dtls: DtlsProvider;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Addresses at which clients reach the port, most wanted first. */
+  readonly announcedAddresses: readonly string[];
+  /** Whether passive ICE-TCP is offered too. */
+  readonly tcp: boolean;
+  readonly timeouts?: Partial<TransportTimeouts>;
+}
+
+/**
+ * One port, one engine, one thread: everything of a room is on one worker. Wires the I/O backend, the WebRTC server and
+ * the engine together and lets time pass in them.
+ */
+export class MediaWorker implements ClientTransportOpener, PublisherMedia, SubscriberMedia, RelayMedia {
+  readonly io: MediaIo;
+  readonly engine: Engine;
+  readonly webrtc: WebRtcServer;
+  readonly #options: MediaWorkerOptions;
+  readonly #sink: PacketSink;
+  readonly #mutes = new ProducerMutes();
+  readonly #candidates: readonly LocalCandidate[];
+  #timer: Timer | undefined;
+  #nextWebRtcPollUs = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: MediaWorkerOptions) {
+    const { io, dtls, random, timeouts } = options;
+    this.#options = options;
+    this.io = io;
+    this.engine = new Engine({ store: io.store, random, handler: { onProducerStream: () => undefined } });
+    this.webrtc = new WebRtcServer({ mediaIo: io, dtls, ...(timeouts && { timeouts }) });
+    this.#sink = createIoSink(io);
+    this.#candidates = listCandidates(options);
+  }
+
+  get store(): PacketStore {
+    return this.io.store;
+  }
+
+  nowUs(): MonoUs {
+    return this.io.nowUs();
+  }
+
+  /** Starts taking packets. Called once. */
+  start(): void {
+    const { io, engine, webrtc } = this;
+    io.start({
+      onReceive: (batch) => engine.receive(batch, io.nowUs()),
+      onDatagram: (bytes, remote, transport, arrivalUs) => webrtc.onDatagram(bytes, remote, transport, arrivalUs),
+      onCompletions: (batch) => engine.onCompletions(batch),
+      onRemoteClosed: (remote) => webrtc.onRemoteClosed(remote),
+    });
+    this.#poll();
+  }
+
+  openClientTransport({ cname, extensions, onState }: ClientTransportOptions): ClientTransport {
+    const { engine } = this;
+    const transport = this.webrtc.createTransport({ handler: { onStateChange: (state) => onState(state) } });
+    engine.openTransport(transport.handle, this.#sink, { extensions, cname });
+    const sessionId = String(this.#options.random.nextUint32());
+    let version = 0;
+    return {
+      handle: transport.handle,
+      get state() {
+        return transport.state;
+      },
+      describe: () => ({
+        iceUfrag: transport.localUfrag,
+        icePwd: transport.localPwd,
+        fingerprint: this.webrtc.fingerprint,
+        candidates: this.#candidates,
+        sessionId,
+        version: (version += 1),
+      }),
+      setRemote: (remote) => transport.setRemote(remote),
+      restartIce: () => transport.restartIce(),
+      close: () => {
+        engine.closeTransport(transport.handle);
+        transport.close();
+      },
+    };
+  }
+
+  openLink(sink: PacketSink): TransportHandle {
+    const handle = this.io.openTransport();
+    this.engine.openTransport(handle, sink, { extensions: NO_HEADER_EXTENSIONS, cname: "cation-relay" });
+    return handle;
+  }
+
+  closeLink(handle: TransportHandle): void {
+    this.engine.closeTransport(handle);
+    this.io.closeTransport(handle);
+  }
+
+  receive(batch: ReceiveBatch, nowUs: MonoUs): void {
+    this.engine.receive(batch, nowUs);
+  }
+
+  addProducer(params: ProducerParams): Producer {
+    return this.engine.addProducer(params);
+  }
+
+  closeProducer(producer: Producer): void {
+    this.engine.closeProducer(producer);
+  }
+
+  setProducerMuted(producer: Producer, muted: boolean): void {
+    this.#mutes.setMuted(producer, muted, this.nowUs());
+  }
+
+  addConsumer(producer: Producer, params: ConsumerParams): Consumer {
+    const consumer = this.engine.addConsumer(producer, params);
+    this.#mutes.apply(consumer, this.nowUs());
+    return consumer;
+  }
+
+  closeConsumer(consumer: Consumer): void {
+    this.engine.closeConsumer(consumer);
+  }
+
+  setConsumerPaused(consumer: Consumer, paused: boolean): void {
+    this.#mutes.setPaused(consumer, paused, this.nowUs());
+  }
+
+  setConsumerLayers(consumer: Consumer, { maxSpatialId, maxTemporalId }: SubscriptionSettings): void {
+    const layers = {
+      ...(maxSpatialId === undefined ? {} : { maxSpatialId }),
+      ...(maxTemporalId === undefined ? {} : { maxTemporalId }),
+    };
+    consumer.setPreferredLayers(layers, this.nowUs());
+  }
+
+  replaceProducer(consumer: Consumer, producer: Producer): void {
+    consumer.replaceProducer(producer, this.nowUs());
+  }
+
+  /** Closes all transports, then the port. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#timer?.cancel();
+    this.webrtc.close();
+    await this.io.close();
+    this.#options.dtls.close();
+  }
+
+  #poll(): void {
+    if (this.#closing) return;
+    const nowUs = this.nowUs();
+    this.engine.poll(nowUs);
+    if (nowUs >= this.#nextWebRtcPollUs) {
+      this.#nextWebRtcPollUs = nowUs + WEBRTC_POLL_INTERVAL_US;
+      this.webrtc.poll(nowUs);
+    }
+    const dueMs = (this.engine.nextPollUs() - nowUs) / 1_000;
+    const delayMs = Math.min(Math.max(dueMs, MIN_POLL_INTERVAL_MS), MAX_POLL_INTERVAL_MS);
+    this.#timer = this.#options.clock.setTimer(delayMs, () => this.#poll());
+  }
+}
+
+/** One sink for all transports of the backend. */
+function createIoSink(io: MediaIo): PacketSink {
+  const batch = new SendBatch(BATCH_RECORDS);
+  return {
+    batch,
+    flush() {
+      io.send(batch);
+      batch.count = 0;
+    },
+  };
+}
+
+function listCandidates({ io, announcedAddresses, tcp }: MediaWorkerOptions): LocalCandidate[] {
+  const protocols = tcp ? (["udp", "tcp"] as const) : (["udp"] as const);
+  return protocols.flatMap((protocol) => announcedAddresses.map((address) => ({ protocol, address, port: io.port })));
+}

@@ -1,0 +1,199 @@
+import type { Event, Joined, ServerMessage } from "@cation/proto/client/v1/client";
+import type { PeerConnectionRole } from "@cation/proto/client/v1/client";
+import type { Error as ProtoError } from "@cation/proto/common/v1/common";
+import type { SessionDown } from "@cation/proto/sfu/v1/sfu";
+import { LeaveReason } from "@cation/proto/state/v1/state";
+import type { Participant, Room as RoomRecord, Track } from "@cation/proto/state/v1/state";
+import type { Clock, Timer } from "@cation/service-kit/clock";
+import type { Logger } from "@cation/service-kit/logger";
+import type { TransportState } from "@cation/webrtc/transport-state";
+import { toStateMessage } from "./client-transport.ts";
+import { EventLog } from "./event-log.ts";
+import type { EventBody } from "./event-log.ts";
+import type { PublisherConnection } from "./publisher-connection.ts";
+import type { SubscriberConnection } from "./subscriber-connection.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+
+/** How long a session waits for a client without a stream. */
+export const GRACE_MS = 30_000;
+
+/** The way to the client: a stream to whichever signal node serves it now. */
+export interface SessionStream {
+  send(message: SessionDown): void;
+  /** Nothing comes after it. Idempotent. */
+  end(): void;
+}
+
+/** What a session sees of its room. */
+export interface SessionRoom {
+  readonly record: RoomRecord;
+  readonly nodeId: string;
+  readonly participantCount: number;
+  /** Those who publish. */
+  readonly publishers: ReadonlyMap<string, Participant>;
+  readonly tracks: ReadonlyMap<string, Track>;
+}
+
+/** A session's two connections, which tell it what to tell the client. */
+export interface SessionConnections {
+  readonly publisher: PublisherConnection;
+  readonly subscriber: SubscriberConnection;
+}
+
+export interface ParticipantSessionOptions {
+  readonly participant: Participant;
+  readonly room: SessionRoom;
+  readonly subscriptions: Subscriptions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly connect: (session: ParticipantSession) => SessionConnections;
+  /** Called once, after everything was freed. */
+  readonly onEnded: (session: ParticipantSession, reason: LeaveReason) => void;
+}
+
+/**
+ * One participant on this node: its connections, what it wants, and the numbered events it was sent. Outlives its stream
+ * by the grace time, so that a client can take it up again by any signal node.
+ */
+export class ParticipantSession {
+  readonly participant: Participant;
+  readonly subscriptions: Subscriptions;
+  readonly publisher: PublisherConnection;
+  readonly subscriber: SubscriberConnection;
+  readonly #options: ParticipantSessionOptions;
+  readonly #log = new EventLog();
+  #stream: SessionStream | undefined;
+  #grace: Timer | undefined;
+  #toldCount: number;
+  #ended = false;
+
+  constructor(options: ParticipantSessionOptions) {
+    this.#options = options;
+    this.participant = options.participant;
+    this.subscriptions = options.subscriptions;
+    this.#toldCount = options.room.participantCount;
+    const { publisher, subscriber } = options.connect(this);
+    this.publisher = publisher;
+    this.subscriber = subscriber;
+    this.#awaitStream();
+  }
+
+  get participantId(): string {
+    return this.participant.participantId;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** The client's first stream. */
+  open(stream: SessionStream): void {
+    this.#attach(stream);
+    stream.send({ down: { $case: "opened", value: this.#describe(false) } });
+    this.subscriber.reconcile();
+  }
+
+  /** A new stream in place of a lost one: what was missed comes again, or else the state as it is now. */
+  resume(stream: SessionStream, lastEventSequence: number): void {
+    const missed = this.#log.after(lastEventSequence, this.#options.clock.monotonicMs());
+    this.#attach(stream);
+    stream.send({ down: { $case: "opened", value: this.#describe(missed !== undefined) } });
+    for (const event of missed ?? []) this.#send(event);
+    const pending = this.subscriber.pendingOffer;
+    // The answer to it may have been lost, or the offer itself with events that are no longer held.
+    const repeated = missed?.some(({ event }) => event?.$case === "subscriberOffer" && event.value === pending);
+    if (pending && repeated !== true) this.tell({ $case: "subscriberOffer", value: pending });
+  }
+
+  /** A stream is gone. Where it is the current one, the grace time begins. */
+  detach(stream: SessionStream): void {
+    if (this.#stream !== stream || this.#ended) return;
+    this.#stream = undefined;
+    this.#awaitStream();
+  }
+
+  /** Numbers an event, keeps it, and sends it if there is a stream. */
+  tell(body: EventBody): void {
+    if (this.#ended) return;
+    this.#send(this.#log.append(body, this.#options.clock.monotonicMs()));
+  }
+
+  /** What the room tells everybody, without what this participant did itself. */
+  tellOfRoom(bodies: readonly EventBody[]): void {
+    for (const body of bodies) if (!this.#isOwn(body)) this.tell(body);
+  }
+
+  /** How many are in the room, when that is news. */
+  tellCount(count: number): void {
+    if (count === this.#toldCount) return;
+    this.#toldCount = count;
+    this.tell({ $case: "participantCount", value: { count } });
+  }
+
+  tellTransportState(role: PeerConnectionRole, state: TransportState): void {
+    if (state !== "new") this.tell({ $case: "transportState", value: { role, state: toStateMessage(state) } });
+  }
+
+  /** Says why, frees everything, and ends the stream. Idempotent. */
+  end(reason: LeaveReason, error?: ProtoError): void {
+    if (this.#ended) return;
+    this.tell({ $case: "sessionEnded", value: { reason, error } });
+    this.#ended = true;
+    this.#grace?.cancel();
+    this.subscriber.close();
+    this.publisher.close();
+    this.#stream?.end();
+    this.#stream = undefined;
+    this.#options.onEnded(this, reason);
+  }
+
+  #attach(stream: SessionStream): void {
+    const before = this.#stream;
+    this.#stream = stream;
+    this.#grace?.cancel();
+    this.#grace = undefined;
+    // The client came back before its old stream was noticed to be dead.
+    if (before !== stream) before?.end();
+  }
+
+  #awaitStream(): void {
+    this.#grace?.cancel();
+    this.#grace = this.#options.clock.setTimer(GRACE_MS, () => this.end(LeaveReason.TIMED_OUT));
+  }
+
+  #send(event: Event): void {
+    const message: ServerMessage = { message: { $case: "event", value: event } };
+    this.#stream?.send({ down: { $case: "message", value: message } });
+  }
+
+  #describe(eventsReplayed: boolean): Joined {
+    const { room, participant } = this.#options;
+    const others = [...room.publishers.values()].filter(({ participantId }) => participantId !== this.participantId);
+    this.#toldCount = room.participantCount;
+    return {
+      sessionToken: "",
+      participant,
+      room: room.record,
+      participants: [participant, ...others],
+      tracks: [...room.tracks.values()],
+      participantCount: room.participantCount,
+      iceServers: [],
+      eventsReplayed,
+      eventSequence: this.#log.lastSequence,
+      nodeId: room.nodeId,
+    };
+  }
+
+  /** Whether an event is about this participant's own doing. Muting is told nevertheless: others may do it. */
+  #isOwn(body: EventBody): boolean {
+    switch (body.$case) {
+      case "participantJoined":
+      case "participantLeft":
+      case "trackPublished":
+      case "trackUnpublished":
+        return body.value.participantId === this.participantId;
+      default:
+        return false;
+    }
+  }
+}

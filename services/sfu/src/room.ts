@@ -1,0 +1,363 @@
+import { subscribeRoomEvents } from "@cation/cluster/events/room-events";
+import type { EventBus, Subscription } from "@cation/cluster/events/event-bus";
+import { RoomReplica } from "@cation/cluster/room-replica";
+import type { RoomChange } from "@cation/cluster/room-replica";
+import type { Random } from "@cation/engine/random";
+import { PeerConnectionRole } from "@cation/proto/client/v1/client";
+import type { IslbService, RoomPosition } from "@cation/proto/islb/v1/islb";
+import type { OpenSession } from "@cation/proto/sfu/v1/sfu";
+import { LeaveReason } from "@cation/proto/state/v1/state";
+import type { Participant, ParticipantLeft, RoomEvent, Track, TrackMuted } from "@cation/proto/state/v1/state";
+import type { Clock, Timer } from "@cation/service-kit/clock";
+import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
+import type { Logger } from "@cation/service-kit/logger";
+import type { ClientTransportOpener } from "./client-transport.ts";
+import type { LocalTracks } from "./local-tracks.ts";
+import { ParticipantSession } from "./participant-session.ts";
+import type { SessionConnections } from "./participant-session.ts";
+import { PublisherConnection } from "./publisher-connection.ts";
+import type { PublisherMedia } from "./publisher-connection.ts";
+import { RelayHub } from "./relay/relay-hub.ts";
+import type { ConnectRelay } from "./relay/relay-link-client.ts";
+import type { RelayMedia } from "./relay/relay-media.ts";
+import { RoomAnnouncer } from "./room-announcer.ts";
+import { SessionRequests } from "./session-requests.ts";
+import { SubscriberConnection } from "./subscriber-connection.ts";
+import type { SubscriberMedia } from "./subscribed-track.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import { createTrackId } from "./system-random.ts";
+import { TrackSources } from "./track-sources.ts";
+
+/** The count changes with every join: clients hear of it this often at most. */
+const COUNT_INTERVAL_MS = 500;
+/** Between two attempts to read the room while islb does not answer. */
+const READ_RETRY_MS = 1_000;
+/** Events of two publishers may overtake each other: a gap is given this long to close by itself. */
+const GAP_PATIENCE_MS = 50;
+
+/** What all rooms of a worker share. */
+export interface RoomDeps {
+  readonly nodeId: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly islb: IslbService;
+  readonly events: EventBus;
+  readonly media: ClientTransportOpener & PublisherMedia & SubscriberMedia & RelayMedia;
+  readonly tracks: LocalTracks;
+  readonly connectRelay: ConnectRelay;
+}
+
+/** A session and what carries out its requests. */
+export interface OpenedSession {
+  readonly session: ParticipantSession;
+  readonly requests: SessionRequests;
+}
+
+/**
+ * A room as far as it is on this node: its sessions, and a replica of its state that events keep fresh and that is read
+ * again whenever something is missing.
+ */
+export class Room {
+  readonly roomId: string;
+  readonly #deps: RoomDeps;
+  readonly #onEmpty: () => void;
+  readonly #replica: RoomReplica;
+  readonly #announcer = new RoomAnnouncer();
+  readonly #hub: RelayHub;
+  readonly #sources: TrackSources;
+  readonly #subscription: Subscription;
+  readonly #sessions = new Map<string, OpenedSession>();
+  /** Whose each track is: when somebody leaves, the replica has forgotten that already. */
+  readonly #owners = new Map<string, string>();
+  #countTimer: Timer | undefined;
+  #readTimer: Timer | undefined;
+  #reading = false;
+  /** Told that the state is old, by somebody who must know. */
+  #mustRead = false;
+  #closed = false;
+
+  constructor(roomId: string, deps: RoomDeps, onEmpty: () => void) {
+    this.roomId = roomId;
+    this.#deps = deps;
+    this.#onEmpty = onEmpty;
+    this.#replica = new RoomReplica(roomId, (change) => this.#changed(change));
+    this.#hub = new RelayHub({
+      roomId,
+      nodeId: deps.nodeId,
+      connect: deps.connectRelay,
+      media: deps.media,
+      clock: deps.clock,
+      random: deps.random,
+      logger: deps.logger,
+      readEpoch: () => this.#replica.epoch,
+    });
+    this.#sources = new TrackSources(deps.nodeId, deps.tracks, this.#hub);
+    this.#subscription = subscribeRoomEvents(deps.events, roomId, (event) => this.receive(event));
+  }
+
+  get epoch(): number {
+    return this.#replica.epoch;
+  }
+
+  get version(): number {
+    return this.#replica.version;
+  }
+
+  get sessions(): ReadonlyMap<string, OpenedSession> {
+    return this.#sessions;
+  }
+
+  get hub(): RelayHub {
+    return this.#hub;
+  }
+
+  /** What the node's report says of the room. */
+  get position(): RoomPosition {
+    const participantIds = [...this.#sessions.keys()];
+    return { roomId: this.roomId, epoch: this.epoch, version: this.version, participantIds };
+  }
+
+  /** Makes the session of a participant that islb placed here. Errors: MESSAGE_MALFORMED, STALE_EPOCH. */
+  open(request: OpenSession): OpenedSession {
+    const { participant, room: snapshot } = request;
+    if (!participant || !snapshot?.room)
+      throw new CodedError("MESSAGE_MALFORMED", "No participant or no room was named.");
+    if (snapshot.room.epoch < this.epoch) throw new CodedError("STALE_EPOCH");
+    this.#replica.applySnapshot(snapshot);
+    const before = this.#sessions.get(participant.participantId);
+    const opened = this.#createSession(participant, request.autoSubscribe);
+    this.#sessions.set(participant.participantId, opened);
+    // Opened twice: the newest caller has it.
+    before?.session.end(LeaveReason.REPLACED);
+    return opened;
+  }
+
+  /** An event of the room, perhaps late, twice, or after one that was lost. */
+  receive(event: RoomEvent): void {
+    if (!this.#closed && this.#replica.applyEvent(event) === "gap") this.#scheduleRead(GAP_PATIENCE_MS);
+  }
+
+  /** What is known may be old: reads the room from islb. */
+  requestRead(): void {
+    this.#mustRead = true;
+    this.#scheduleRead(0);
+  }
+
+  /** islb no longer has the participant here: its session ends, and islb need not be told. */
+  endGone(participantId: string, reason: LeaveReason): void {
+    const opened = this.#sessions.get(participantId);
+    this.#sessions.delete(participantId);
+    opened?.session.end(reason);
+  }
+
+  /** Ends every session; the room closes with the last. */
+  close(reason: LeaveReason): void {
+    for (const { session } of [...this.#sessions.values()]) session.end(reason);
+    this.#dispose();
+  }
+
+  #createSession(participant: Participant, autoSubscribe: boolean): OpenedSession {
+    const { clock, logger, islb } = this.#deps;
+    const subscriptions = new Subscriptions({
+      participantId: participant.participantId,
+      autoSubscribe,
+      allowed: participant.grants?.subscribe ?? false,
+    });
+    const session = new ParticipantSession({
+      participant,
+      room: this.#viewForSessions(),
+      subscriptions,
+      clock,
+      logger,
+      connect: (created) => this.#connect(created),
+      onEnded: (ended, reason) => this.#sessionEnded(ended, reason),
+    });
+    const requests = new SessionRequests({
+      session,
+      roomId: this.roomId,
+      islb,
+      logger,
+      readEpoch: () => this.epoch,
+      tracks: () => this.#replica.tracks,
+    });
+    return { session, requests };
+  }
+
+  #viewForSessions() {
+    const replica = this.#replica;
+    return {
+      nodeId: this.#deps.nodeId,
+      get record() {
+        return replica.room;
+      },
+      get participantCount() {
+        return replica.participantCount;
+      },
+      get publishers() {
+        return replica.publishers;
+      },
+      get tracks() {
+        return replica.tracks;
+      },
+    };
+  }
+
+  #connect(session: ParticipantSession): SessionConnections {
+    const { nodeId, clock, random, logger, islb, media, tracks } = this.#deps;
+    const publisher = new PublisherConnection({
+      participant: session.participant,
+      roomId: this.roomId,
+      nodeId,
+      media,
+      tracks,
+      islb,
+      logger,
+      readEpoch: () => this.epoch,
+      createTrackId,
+      onStale: () => this.requestRead(),
+      onState: (state) => session.tellTransportState(PeerConnectionRole.PUBLISHER, state),
+    });
+    const subscriber = new SubscriberConnection({
+      participantId: session.participantId,
+      subscriptions: session.subscriptions,
+      media,
+      clock,
+      random,
+      tracks: () => this.#replica.tracks,
+      acquire: (track, listener) => this.#sources.acquire(track, listener),
+      onOffer: (offer) => session.tell({ $case: "subscriberOffer", value: offer }),
+      onState: (state) => session.tellTransportState(PeerConnectionRole.SUBSCRIBER, state),
+    });
+    return { publisher, subscriber };
+  }
+
+  /** The replica has just changed: clients are told first, then what they receive follows. */
+  #changed(change: RoomChange): void {
+    const bodies = this.#announcer.announce(change, this.#replica);
+    for (const { session } of this.#sessions.values()) session.tellOfRoom(bodies);
+    this.#follow(change);
+    this.#scheduleCount();
+  }
+
+  #follow(change: RoomChange): void {
+    switch (change.$case) {
+      case "reset":
+        return this.#reset();
+      case "trackPublished":
+        return this.#trackCame(change.value);
+      case "trackUnpublished":
+        return this.#trackWent(change.value.trackId);
+      case "trackMuted":
+        return this.#trackMuted(change.value);
+      case "participantLeft":
+        return this.#participantLeft(change.value);
+      case "roomEnded":
+        for (const participantId of [...this.#sessions.keys()]) this.endGone(participantId, LeaveReason.REMOVED);
+        return;
+      default:
+    }
+  }
+
+  #reset(): void {
+    const { tracks } = this.#replica;
+    for (const { session } of this.#sessions.values()) {
+      session.publisher.reconcile(this.#replica);
+      session.subscriptions.retain((trackId) => tracks.has(trackId));
+      session.subscriber.reconcile();
+    }
+    for (const trackId of this.#owners.keys()) if (!tracks.has(trackId)) this.#hub.forget(trackId);
+    this.#owners.clear();
+    for (const track of tracks.values()) {
+      this.#owners.set(track.trackId, track.participantId);
+      const isGhost = track.nodeId === this.#deps.nodeId && !this.#deps.tracks.get(track.trackId);
+      if (isGhost) this.#sessions.get(track.participantId)?.session.publisher.forgetGhost(track.trackId);
+    }
+  }
+
+  #trackCame({ trackId, participantId }: Track): void {
+    this.#owners.set(trackId, participantId);
+    for (const { session } of this.#sessions.values()) session.subscriber.reconcileTrack(trackId);
+  }
+
+  #trackWent(trackId: string): void {
+    this.#owners.delete(trackId);
+    for (const { session } of this.#sessions.values()) {
+      session.subscriptions.forget(trackId);
+      session.subscriber.reconcileTrack(trackId);
+    }
+    this.#hub.forget(trackId);
+  }
+
+  #trackMuted({ trackId, participantId, muted }: TrackMuted): void {
+    this.#sessions.get(participantId)?.session.publisher.applyMuted(trackId, muted);
+  }
+
+  #participantLeft({ participantId, reason }: ParticipantLeft): void {
+    this.endGone(participantId, reason);
+    for (const [trackId, owner] of [...this.#owners]) if (owner === participantId) this.#trackWent(trackId);
+  }
+
+  #scheduleCount(): void {
+    if (this.#closed) return;
+    this.#countTimer ??= this.#deps.clock.setTimer(COUNT_INTERVAL_MS, () => {
+      this.#countTimer = undefined;
+      for (const { session } of this.#sessions.values()) session.tellCount(this.#replica.participantCount);
+    });
+  }
+
+  #scheduleRead(delayMs: number): void {
+    if (this.#closed || this.#reading || this.#readTimer) return;
+    this.#readTimer = this.#deps.clock.setTimer(delayMs, () => {
+      this.#readTimer = undefined;
+      if (this.#mustRead || this.#replica.behind) void this.#read();
+    });
+  }
+
+  async #read(): Promise<void> {
+    const { islb, logger } = this.#deps;
+    this.#reading = true;
+    this.#mustRead = false;
+    let delayMs = GAP_PATIENCE_MS;
+    try {
+      const snapshot = await islb.getRoom({ roomId: this.roomId });
+      if (!this.#closed) this.#replica.applySnapshot(snapshot);
+    } catch (error) {
+      // Sessions and media go on with what is known, also where the store has lost its memory.
+      logger.warn({ err: toCodedError(error), roomId: this.roomId }, "room not read");
+      delayMs = READ_RETRY_MS;
+    }
+    this.#reading = false;
+    if (this.#mustRead || this.#replica.behind) this.#scheduleRead(delayMs);
+  }
+
+  #sessionEnded(session: ParticipantSession, reason: LeaveReason): void {
+    if (this.#sessions.get(session.participantId)?.session === session) {
+      this.#sessions.delete(session.participantId);
+      this.#tellLeft(session.participantId, reason);
+    }
+    if (this.#sessions.size === 0) this.#dispose();
+  }
+
+  /** When it fails, the next report no longer lists the participant, and islb removes the ghost. */
+  #tellLeft(participantId: string, reason: LeaveReason): void {
+    // Replaced by islb itself, which has another record in its place.
+    if (reason === LeaveReason.REPLACED) return;
+    const { islb, logger } = this.#deps;
+    islb
+      .leave({ roomId: this.roomId, participantId, epoch: this.epoch, reason })
+      .catch((error: unknown) =>
+        logger.warn({ err: toCodedError(error), roomId: this.roomId }, "leave not told to islb"),
+      );
+  }
+
+  #dispose(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#countTimer?.cancel();
+    this.#readTimer?.cancel();
+    this.#subscription.unsubscribe();
+    this.#hub.close();
+    this.#onEmpty();
+  }
+}

@@ -1,0 +1,129 @@
+import type { CodecParameters } from "@cation/engine/codec-parameters";
+import type { Consumer } from "@cation/engine/consumer";
+import type { HeaderExtensionIds } from "@cation/engine/header-extensions";
+import type { TransportHandle } from "@cation/engine/ids";
+import type { ConsumerParams } from "@cation/engine/parameters";
+import type { Producer } from "@cation/engine/producer";
+import type { Track } from "@cation/proto/state/v1/state";
+import type { NegotiatedMedia, SubscribedMedia } from "@cation/webrtc/sdp/subscriber-offer";
+import type { SubscriptionSettings } from "./subscriptions.ts";
+import type { TrackLease } from "./track-sources.ts";
+import type { ProducerListener } from "./relay/relay-hub.ts";
+
+/** What sends tracks out. */
+export interface SubscriberMedia {
+  addConsumer(producer: Producer, params: ConsumerParams): Consumer;
+  closeConsumer(consumer: Consumer): void;
+  setConsumerPaused(consumer: Consumer, paused: boolean): void;
+  setConsumerLayers(consumer: Consumer, settings: SubscriptionSettings): void;
+  replaceProducer(consumer: Consumer, producer: Producer): void;
+}
+
+/** What the client agreed to, and where it is. */
+interface Agreement {
+  readonly transport: TransportHandle;
+  readonly codecs: readonly CodecParameters[];
+  readonly extensions: HeaderExtensionIds;
+}
+
+/**
+ * One track on its way to one client. Three things must come together before it flows: its source on this node, the
+ * client's agreement, and a transport that has keys; they come in any order.
+ */
+export class SubscribedTrack {
+  readonly track: Track;
+  readonly media: SubscribedMedia;
+  readonly #engine: SubscriberMedia;
+  readonly #lease: TrackLease;
+  #settings: SubscriptionSettings;
+  #producer: Producer | undefined;
+  #agreement: Agreement | undefined;
+  #transportReady = false;
+  #consumer: Consumer | undefined;
+  #closed = false;
+
+  constructor(
+    track: Track,
+    media: SubscribedMedia,
+    settings: SubscriptionSettings,
+    engine: SubscriberMedia,
+    acquire: (track: Track, listener: ProducerListener) => TrackLease,
+  ) {
+    this.track = track;
+    this.media = media;
+    this.#settings = settings;
+    this.#engine = engine;
+    this.#lease = acquire(track, (producer) => this.#setProducer(producer));
+  }
+
+  /** Sends it; undefined until all is there. */
+  get consumer(): Consumer | undefined {
+    return this.#consumer;
+  }
+
+  setSettings(settings: SubscriptionSettings): void {
+    this.#settings = settings;
+    if (this.#consumer) this.#applySettings(this.#consumer);
+  }
+
+  /** The client answered an offer that had this track. */
+  setAgreement(negotiated: NegotiatedMedia, transport: TransportHandle): void {
+    const { accepted, codecs, extensions } = negotiated;
+    if (!accepted) {
+      this.#agreement = undefined;
+      this.#stop();
+      return;
+    }
+    // What was once agreed on an m-line stays: payload types and ids are ours, and answers repeat them.
+    this.#agreement ??= { transport, codecs, extensions };
+    this.#tryStart();
+  }
+
+  /** Its transport has keys (again). */
+  setTransportReady(): void {
+    this.#transportReady = true;
+    this.#tryStart();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#stop();
+    this.#lease.release();
+  }
+
+  #setProducer(producer: Producer | undefined): void {
+    if (this.#closed) return;
+    this.#producer = producer;
+    if (!producer) this.#stop();
+    else if (this.#consumer) this.#engine.replaceProducer(this.#consumer, producer);
+    else this.#tryStart();
+  }
+
+  #tryStart(): void {
+    if (this.#consumer || !this.#producer || !this.#agreement || !this.#transportReady) return;
+    const { transport, codecs, extensions } = this.#agreement;
+    const { mid, ssrc, rtxSsrc } = this.media;
+    this.#consumer = this.#engine.addConsumer(this.#producer, {
+      transport,
+      codecs,
+      extensions,
+      mid,
+      mode: "single",
+      streams: [{ ssrc, rtxSsrc }],
+    });
+    this.#applySettings(this.#consumer);
+  }
+
+  #applySettings(consumer: Consumer): void {
+    this.#engine.setConsumerLayers(consumer, this.#settings);
+    this.#engine.setConsumerPaused(consumer, this.#settings.paused);
+  }
+
+  #stop(): void {
+    if (!this.#consumer) return;
+    this.#engine.closeConsumer(this.#consumer);
+    this.#consumer = undefined;
+  }
+}

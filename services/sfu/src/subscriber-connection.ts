@@ -1,0 +1,205 @@
+import type { Random } from "@cation/engine/random";
+import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
+import type { SubscriberAnswer, SubscriberOffer } from "@cation/proto/client/v1/client";
+import type { Track } from "@cation/proto/state/v1/state";
+import type { Clock, Timer } from "@cation/service-kit/clock";
+import { CodedError } from "@cation/service-kit/coded-error";
+import { SubscriberDescription } from "@cation/webrtc/sdp/subscriber-offer";
+import type { TransportState } from "@cation/webrtc/transport-state";
+import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
+import type { ProducerListener } from "./relay/relay-hub.ts";
+import { readSdp } from "./sdp-errors.ts";
+import { SubscribedTrack } from "./subscribed-track.ts";
+import type { SubscriberMedia } from "./subscribed-track.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import { kindOf, toCodecParameters } from "./track-records.ts";
+import type { TrackLease } from "./track-sources.ts";
+
+/** Tracks of one participant come one after the other: they share an offer when they come within this time. */
+const OFFER_DELAY_MS = 10;
+
+export interface SubscriberConnectionOptions {
+  readonly participantId: string;
+  readonly subscriptions: Subscriptions;
+  readonly media: ClientTransportOpener & SubscriberMedia;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The room's tracks, as this node knows them now. */
+  readonly tracks: () => ReadonlyMap<string, Track>;
+  readonly acquire: (track: Track, listener: ProducerListener) => TrackLease;
+  readonly onOffer: (offer: SubscriberOffer) => void;
+  readonly onState: (state: TransportState) => void;
+}
+
+/**
+ * The connection on which a participant receives: this side offers, one offer at a time; what changes while one is
+ * outstanding comes in the next.
+ */
+export class SubscriberConnection {
+  readonly #options: SubscriberConnectionOptions;
+  readonly #subscribed = new Map<string, SubscribedTrack>();
+  #description: SubscriberDescription;
+  #transport: ClientTransport | undefined;
+  #offerId = 0;
+  /** Made, and not answered. */
+  #pending: SubscriberOffer | undefined;
+  /** Something changed since the last offer. */
+  #dirty = false;
+  #timer: Timer | undefined;
+  /** The client closed its peer connection: nothing is offered until it asks for it. */
+  #suspended = false;
+  #closed = false;
+
+  constructor(options: SubscriberConnectionOptions) {
+    this.#options = options;
+    this.#description = new SubscriberDescription(options.random);
+  }
+
+  /** The offer that waits for its answer, for a client that lost its connection. */
+  get pendingOffer(): SubscriberOffer | undefined {
+    return this.#pending;
+  }
+
+  /** Tracks that are sent or about to be, by track id. */
+  get subscribed(): ReadonlyMap<string, SubscribedTrack> {
+    return this.#subscribed;
+  }
+
+  /** Makes what is sent equal to what is wanted of what is there. */
+  reconcile(): void {
+    for (const trackId of [...this.#subscribed.keys()]) this.reconcileTrack(trackId);
+    for (const trackId of this.#options.tracks().keys()) this.reconcileTrack(trackId);
+  }
+
+  /** The same for one track, which came, went or is wanted in another way. */
+  reconcileTrack(trackId: string): void {
+    if (this.#closed || this.#suspended) return;
+    const track = this.#options.tracks().get(trackId);
+    const settings = track && this.#options.subscriptions.settingsFor(track);
+    const subscribed = this.#subscribed.get(trackId);
+    if (track && settings) {
+      if (subscribed) subscribed.setSettings(settings);
+      else this.#add(track);
+    } else if (subscribed) {
+      this.#remove(subscribed);
+    }
+  }
+
+  /** Errors: STALE_ANSWER, SDP_…. */
+  answer({ offerId, sdp }: SubscriberAnswer): void {
+    const transport = this.#transport;
+    if (!this.#pending || !transport || offerId !== this.#pending.offerId) throw new CodedError("STALE_ANSWER");
+    const answer = readSdp(() => this.#description.applyAnswer(sdp));
+    this.#pending = undefined;
+    transport.setRemote(answer);
+    for (const subscribed of this.#subscribed.values()) {
+      const negotiated = answer.media.get(subscribed.media.mid);
+      // The m-line may have had another track in the offer that was answered.
+      if (negotiated?.trackId === subscribed.track.trackId) subscribed.setAgreement(negotiated, transport.handle);
+    }
+    if (this.#dirty) this.#scheduleOffer();
+  }
+
+  /** The client's network changed: an offer with new credentials, in place of one that is outstanding. */
+  restart(): void {
+    this.#suspended = false;
+    this.reconcile();
+    this.#transport?.restartIce();
+    this.#pending = undefined;
+    if (!this.#description.isEmpty) this.#offer();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    for (const subscribed of this.#subscribed.values()) subscribed.close();
+    this.#subscribed.clear();
+    this.#transport?.close();
+    this.#transport = undefined;
+  }
+
+  #add(track: Track): void {
+    const kind = kindOf(track);
+    const settings = this.#options.subscriptions.settingsFor(track);
+    if (!kind || !settings) return;
+    const { trackId, participantId } = track;
+    const codecs = track.codecs.map((codec) => toCodecParameters(codec, 0));
+    const media = this.#description.addTrack({ trackId, participantId, kind, codecs });
+    // The connection is full, or the track has no codec that is forwarded.
+    if (!media) return;
+    const { media: engine, acquire } = this.#options;
+    const subscribed = new SubscribedTrack(track, media, settings, engine, acquire);
+    if (isReady(this.#transport?.state)) subscribed.setTransportReady();
+    this.#subscribed.set(trackId, subscribed);
+    this.#scheduleOffer();
+  }
+
+  #remove(subscribed: SubscribedTrack): void {
+    this.#subscribed.delete(subscribed.track.trackId);
+    subscribed.close();
+    this.#description.removeTrack(subscribed.media.mid);
+    this.#scheduleOffer();
+  }
+
+  #scheduleOffer(): void {
+    this.#dirty = true;
+    if (this.#pending || this.#closed) return;
+    this.#timer ??= this.#options.clock.setTimer(OFFER_DELAY_MS, () => {
+      this.#timer = undefined;
+      if (this.#dirty && !this.#pending) this.#offer();
+    });
+  }
+
+  #offer(): void {
+    if (this.#closed) return;
+    this.#dirty = false;
+    this.#transport ??= this.#openTransport();
+    this.#offerId += 1;
+    this.#pending = {
+      offerId: this.#offerId,
+      sdp: this.#description.writeOffer(this.#transport.describe()),
+      tracks: [...this.#subscribed.values()].map(({ track, media }) => ({
+        mid: media.mid,
+        trackId: track.trackId,
+        participantId: track.participantId,
+      })),
+    };
+    this.#options.onOffer(this.#pending);
+  }
+
+  #openTransport(): ClientTransport {
+    const transport = this.#options.media.openClientTransport({
+      cname: this.#options.participantId,
+      // What the client sends here is RTCP.
+      extensions: NO_HEADER_EXTENSIONS,
+      onState: (state) => {
+        if (this.#transport === transport) this.#transportChanged(state);
+      },
+    });
+    return transport;
+  }
+
+  #transportChanged(state: TransportState): void {
+    this.#options.onState(state);
+    if (state === "connected") for (const subscribed of this.#subscribed.values()) subscribed.setTransportReady();
+    if (state === "closed") this.#loseTransport();
+  }
+
+  /** The client closed its peer connection. What comes next is a new one, which knows no m-lines yet. */
+  #loseTransport(): void {
+    this.#suspended = true;
+    for (const subscribed of this.#subscribed.values()) subscribed.close();
+    this.#subscribed.clear();
+    this.#transport?.close();
+    this.#transport = undefined;
+    this.#pending = undefined;
+    this.#dirty = false;
+    this.#description = new SubscriberDescription(this.#options.random);
+  }
+}
+
+/** Whether a transport has had its keys. */
+function isReady(state: TransportState | undefined): boolean {
+  return state === "connected" || state === "disconnected";
+}

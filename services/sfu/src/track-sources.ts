@@ -1,0 +1,31 @@
+import type { Track } from "@cation/proto/state/v1/state";
+import type { LocalTracks } from "./local-tracks.ts";
+import type { ProducerListener, RelayHub, RelayLease } from "./relay/relay-hub.ts";
+
+/** A share in a track, wherever it comes in. */
+export type TrackLease = RelayLease;
+
+/** Where a room's tracks are had from on this node: from a client here, or over a relay. */
+export class TrackSources {
+  readonly #nodeId: string;
+  readonly #local: LocalTracks;
+  readonly #hub: RelayHub;
+
+  constructor(nodeId: string, local: LocalTracks, hub: RelayHub) {
+    this.#nodeId = nodeId;
+    this.#local = local;
+    this.#hub = hub;
+  }
+
+  /**
+   * Asks for a track. The listener hears of its producer, at once when there is one, later when it appears, and with
+   * undefined before it is closed.
+   */
+  acquire(track: Track, listener: ProducerListener): TrackLease {
+    if (track.nodeId !== this.#nodeId) return this.#hub.acquire(track.trackId, track.nodeId, listener);
+    const unwatch = this.#local.watch(track.trackId, (local) => listener(local?.producer));
+    const present = this.#local.get(track.trackId);
+    if (present) listener(present.producer);
+    return { release: unwatch };
+  }
+}
