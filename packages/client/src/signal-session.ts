@@ -160,7 +160,7 @@ export class SignalSession {
     const startedAtMs = this.#environment.nowMs();
     let retriedToken = false;
     for (let attempt = firstAttempt; ; attempt += 1) {
-      await this.#pause(backoffDelayMs(attempt, this.#timing.backoff, this.#environment.random));
+      await this.#pause(backoffDelayMs(attempt, this.#timing.backoff, () => this.#environment.random()));
       if (this.#isOver()) throw clientError("LEFT", "The room was left.");
       const resuming = this.#canResume();
       try {

@@ -1,0 +1,105 @@
+import type { CationError } from "@cation/client/errors";
+import type { LocalParticipant, RemoteParticipant } from "@cation/client/participants";
+import { type ConnectOptions, Room } from "@cation/client/room";
+import type { RoomEvents } from "@cation/client/room-events";
+import type { SessionState } from "@cation/client/signal-session";
+import { type Ref, type ShallowRef, computed, onScopeDispose, ref, shallowRef, triggerRef } from "vue";
+
+/** A room as the page shows it. */
+export interface RoomView {
+  readonly room: Room;
+  readonly state: Readonly<Ref<SessionState>>;
+  /** Why the connection is lost or the room is over. */
+  readonly cause: Readonly<ShallowRef<CationError | undefined>>;
+  /** The newest error that the room survived. */
+  readonly lastError: Readonly<ShallowRef<CationError | undefined>>;
+  readonly local: Readonly<Ref<LocalParticipant | undefined>>;
+  readonly others: Readonly<Ref<readonly RemoteParticipant[]>>;
+  readonly participantCount: Readonly<Ref<number>>;
+  /** How loud each participant is, 0 … 1, by id. */
+  readonly levels: Readonly<ShallowRef<ReadonlyMap<string, number>>>;
+  /** Raised with every change of a participant or track: what reads their plain fields depends on it. */
+  readonly version: Readonly<Ref<number>>;
+  /** The newest thing that happened, in words. */
+  readonly news: Readonly<Ref<string>>;
+  connect(options: ConnectOptions): Promise<void>;
+  leave(): Promise<void>;
+}
+
+const LEVEL_INTERVAL_MS = 200;
+/** Events after which participants or tracks look different. */
+const CHANGES = [
+  "localParticipantChanged",
+  "participantJoined",
+  "participantLeft",
+  "participantCountChanged",
+  "trackPublished",
+  "trackUnpublished",
+  "trackMutedChanged",
+  "trackMediaChanged",
+  "localTrackPublished",
+  "localTrackUnpublished",
+  "localTrackMutedChanged",
+] as const satisfies readonly (keyof RoomEvents)[];
+
+export function useRoom(): RoomView {
+  const room = new Room();
+  const version = ref(0);
+  const state = ref<SessionState>("disconnected");
+  const cause = shallowRef<CationError>();
+  const lastError = shallowRef<CationError>();
+  const levels = shallowRef<ReadonlyMap<string, number>>(new Map());
+  const news = ref("");
+
+  for (const name of CHANGES) room.on(name, () => (version.value += 1));
+  room.on("stateChanged", (next, why) => {
+    state.value = next;
+    cause.value = why;
+    version.value += 1;
+  });
+  room.on("error", (error) => {
+    lastError.value = error;
+    triggerRef(lastError);
+  });
+  room.on("participantJoined", (participant) => (news.value = `${participant.name || "Somebody"} joined.`));
+  room.on("participantLeft", (participant) => (news.value = `${participant.name || "Somebody"} left.`));
+
+  const timer = setInterval(() => void readLevels(), LEVEL_INTERVAL_MS);
+  async function readLevels(): Promise<void> {
+    if (state.value === "disconnected" || document.hidden) return;
+    try {
+      levels.value = await room.audioLevels();
+    } catch {
+      // Statistics of a connection that is being closed; the next reading works again.
+    }
+  }
+
+  const leave = (): Promise<void> => room.leave();
+  // The last thing that a page can do is to say goodbye, so that its tile does not stay for the grace time.
+  const onPageHide = (event: PageTransitionEvent): void => {
+    if (!event.persisted) void leave();
+  };
+  addEventListener("pagehide", onPageHide);
+  onScopeDispose(() => {
+    removeEventListener("pagehide", onPageHide);
+    clearInterval(timer);
+    void leave();
+  });
+
+  // The room's own fields are plain: reading the version makes what is computed from them follow its events.
+  const read = <T>(value: () => T): Readonly<Ref<T>> => computed(() => (version.value, value()));
+  return {
+    room,
+    state,
+    cause,
+    lastError,
+    levels,
+    version,
+    news,
+    local: read(() => room.localParticipant),
+    others: read(() => [...room.participants.values()]),
+    participantCount: read(() => room.participantCount),
+    connect: (options) => room.connect(options),
+    leave,
+  };
+}
