@@ -11,6 +11,7 @@ import type { ProducerStream } from "./producer-stream.ts";
 import { ReceiverView } from "./receiver-view.ts";
 import { RetransmissionCache } from "./retransmission-cache.ts";
 import { writeRtpRecord } from "./rtp-record.ts";
+import type { RtpRecordHead } from "./rtp-record.ts";
 import { StreamRewriter } from "./stream-rewriter.ts";
 import { TemporalFilter } from "./temporal-filter.ts";
 import { TimestampAligner } from "./timestamp-aligner.ts";
@@ -154,6 +155,13 @@ export class ConsumerStream {
     this.target = undefined;
   }
 
+  /** The producer was renegotiated: its payload types and extension ids may be others. */
+  rebind(producer: Producer): void {
+    if (this.#binding?.producer !== producer) return;
+    this.#binding = undefined;
+    this.#bind(producer);
+  }
+
   /** Sends a remembered packet again, under its own number or by RTX. The cache entry is known to be valid. */
   resend(packet: IncomingPacket, entry: number, sequenceNumber: number): DropReason {
     const binding = this.#binding;
@@ -207,20 +215,7 @@ export class ConsumerStream {
   }
 
   #send(packet: IncomingPacket, plan: ExtensionPlan, number: number): void {
-    const context = this.#context;
-    const rewriter = this.rewriter;
-    const head = context.head;
-    head.ssrc = this.ssrc;
-    head.payloadType = this.#outgoingPayloadType;
-    head.marker = packet.marker || this.#markNext;
-    head.sequenceNumber = number & 0xffff;
-    head.rollover = Math.floor(number / 0x1_0000);
-    head.timestamp = (packet.timestamp + rewriter.timestampOffset) | 0;
-    head.originalSequence = -1;
-    head.pictureId = this.#rewritesVp8 ? rewriter.pictureId : -1;
-    head.tl0PictureIndex = rewriter.tl0PictureIndex;
-    head.absSendTime = context.absSendTime;
-    if (plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
+    const head = this.#fillHead(packet, plan, number);
     writeRtpRecord(this.transport, packet, plan, this.#mid, head);
     this.packets++;
     this.bytes += packet.payloadBytes;
@@ -241,6 +236,23 @@ export class ConsumerStream {
     this.#markNext = false;
   }
 
+  #fillHead(packet: IncomingPacket, plan: ExtensionPlan, number: number): RtpRecordHead {
+    const rewriter = this.rewriter;
+    const head = this.#context.head;
+    head.ssrc = this.ssrc;
+    head.payloadType = this.#outgoingPayloadType;
+    head.marker = packet.marker || this.#markNext;
+    head.sequenceNumber = number & 0xffff;
+    head.rollover = Math.floor(number / 0x1_0000);
+    head.timestamp = (packet.timestamp + rewriter.timestampOffset) | 0;
+    head.originalSequence = -1;
+    head.pictureId = this.#rewritesVp8 ? rewriter.pictureId : -1;
+    head.tl0PictureIndex = rewriter.tl0PictureIndex;
+    head.absSendTime = this.#context.absSendTime;
+    if (plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
+    return head;
+  }
+
   #fillRtxHead(payloadType: number, originalSequence: number, plan: ExtensionPlan): void {
     const head = this.#context.head;
     const number = this.nextRtxNumber++;
@@ -253,8 +265,19 @@ export class ConsumerStream {
     if (plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
   }
 
+  /** Sends nothing of a packet; where its number is already known to be missing, padding takes the number. */
   #leaveOut(packet: IncomingPacket, reason: DropReason): DropReason {
-    this.rewriter.drop(packet);
+    if (this.rewriter.drop(packet)) return reason;
+    const plan = (this.#binding as Binding).plan;
+    const number = this.rewriter.map(packet);
+    if (number < 0 || !plan.prepare(packet)) return reason;
+    const head = this.#fillHead(packet, plan, number);
+    head.marker = false;
+    head.pictureId = -1;
+    head.filler = true;
+    writeRtpRecord(this.transport, packet, plan, this.#mid, head);
+    head.filler = false;
+    this.packets++;
     return reason;
   }
 

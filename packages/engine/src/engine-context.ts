@@ -5,7 +5,6 @@ import type { FeedbackSender } from "./feedback-sender.ts";
 import { IncomingPacket } from "./incoming-packet.ts";
 import { PayloadStage } from "./payload-stage.ts";
 import type { PacketStore } from "./packet-store.ts";
-import type { Producer } from "./producer.ts";
 import type { Random } from "./random.ts";
 import { RtpRecordHead } from "./rtp-record.ts";
 import type { SinkSet } from "./sink-set.ts";
@@ -27,8 +26,8 @@ export class EngineContext {
   readonly resent: IncomingPacket;
   readonly payloads = new PayloadStage();
   readonly head = new RtpRecordHead();
-  /** Producers whose encodings started or stopped during the present call. */
-  readonly changedProducers: Producer[] = [];
+  /** When the next report of any transport is due. */
+  reportDueUs = Number.POSITIVE_INFINITY;
   /** Time of the present call as abs-send-time (24 bits). */
   absSendTime = 0;
 
@@ -51,15 +50,12 @@ export class EngineContext {
     this.drops = drops;
     this.feedback = feedback;
     this.slots = new SlotIndex(store.slotCount);
-    this.packet = new IncomingPacket(store);
-    this.resent = new IncomingPacket(store);
+    this.packet = new IncomingPacket(store, 0);
+    this.resent = new IncomingPacket(store, 1);
   }
 
   /** Ends a call into the engine: what it caused is sent and told. */
   settle(nowUs: number): void {
-    for (let producer = this.changedProducers.pop(); producer !== undefined; producer = this.changedProducers.pop()) {
-      for (const consumer of producer.consumers) consumer.reselect(nowUs);
-    }
     this.feedback.run(nowUs);
     this.sinks.flush();
     this.events.deliver();

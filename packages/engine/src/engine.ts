@@ -58,7 +58,6 @@ export class Engine {
   readonly #rtp: RtpReceiver;
   readonly #rtcp: RtcpReceiver;
   readonly #reports: ReportSender;
-  #nextReportUs = Number.POSITIVE_INFINITY;
   #nextActivityUs = 0;
   #nowUs = 0;
   #consumerCount = 0;
@@ -96,7 +95,7 @@ export class Engine {
     const transport = new EngineTransport(handle, sink, params, context.random, demux, firstReportUs);
     this.#transports.set(transport.handle, transport);
     context.sinks.add(sink);
-    this.#nextReportUs = Math.min(this.#nextReportUs, firstReportUs);
+    context.reportDueUs = Math.min(context.reportDueUs, firstReportUs);
   }
 
   /** Closes what it produces and consumes, and forgets it. Idempotent. */
@@ -132,6 +131,18 @@ export class Engine {
     return producer;
   }
 
+  /** A track was renegotiated: other ssrcs, codecs or extension ids. Throws where the encodings are not as many as before. */
+  updateProducer(producer: Producer, params: ProducerParams): void {
+    if (producer.closed) return;
+    const count = producer.streams.length;
+    if (params.encodings.length !== count) throw new Error(`producer has ${count} encodings`);
+    const { demux } = producer.transport;
+    demux.removeProducer(producer);
+    producer.update(params, this.#nowUs);
+    demux.addProducer(producer);
+    this.#context.settle(this.#nowUs);
+  }
+
   /** Ends a track; its consumers are closed and the handler is told, except those that have another source. Idempotent. */
   closeProducer(producer: Producer): void {
     if (producer.closed) return;
@@ -145,6 +156,9 @@ export class Engine {
     if (producer.closed) throw new Error(`producer of track ${producer.params.trackId} is closed`);
     const streams = params.mode === "all" ? producer.streams.length : 1;
     if (params.streams.length !== streams) throw new Error(`mode ${params.mode} needs ${streams} streams`);
+    for (const { ssrc } of params.streams) {
+      if (transport.sendStreams.has(ssrc | 0)) throw new Error(`transport ${params.transport} sends ssrc ${ssrc}`);
+    }
     const consumer = new Consumer(this.#context, producer, transport, params);
     producer.consumers.push(consumer);
     transport.consumers.push(consumer);
@@ -219,13 +233,13 @@ export class Engine {
   poll(nowUs: MonoUs): void {
     this.#enter(nowUs);
     if (nowUs >= this.#nextActivityUs) this.#checkActivity(nowUs);
-    if (nowUs >= this.#nextReportUs) this.#sendReports(nowUs);
+    if (nowUs >= this.#context.reportDueUs) this.#sendReports(nowUs);
     this.#context.settle(nowUs);
   }
 
   /** When `poll` has something to do. May lie in the past. */
   nextPollUs(): MonoUs {
-    return Math.min(this.#nextActivityUs, this.#nextReportUs, this.#context.feedback.dueUs) as MonoUs;
+    return Math.min(this.#nextActivityUs, this.#context.reportDueUs, this.#context.feedback.dueUs) as MonoUs;
   }
 
   /** Fresh counts over the whole engine. */
@@ -320,7 +334,7 @@ export class Engine {
     const { encodingTimeoutUs } = this.#context.config;
     for (const producer of this.#context.feedback.producers) {
       for (const stream of producer.streams) {
-        if (stream.active && nowUs - stream.lastPacketUs > encodingTimeoutUs) stream.stop();
+        if (stream.active && nowUs - stream.lastPacketUs > encodingTimeoutUs) stream.stop(nowUs);
       }
     }
   }
@@ -334,7 +348,7 @@ export class Engine {
       }
       if (transport.nextReportUs < next) next = transport.nextReportUs;
     }
-    this.#nextReportUs = next;
+    this.#context.reportDueUs = next;
   }
 }
 

@@ -5,14 +5,14 @@ import type { PacketStore } from "./packet-store.ts";
 const OSN_BYTES = 2;
 
 /**
- * One received RTP packet, parsed once for all its consumers. There is one of these in an engine, pointed at one packet
- * after another. Numbers of 32 bits are held as int32, which V8 keeps unboxed.
+ * One received RTP packet, parsed once for all its consumers. There are two of these in an engine (one for what is
+ * forwarded, one for what is sent again), pointed at one packet after another. Numbers of 32 bits are held as int32, which V8 keeps unboxed.
  */
 export class IncomingPacket {
   /** Header as it lies in the slot; of an RTX packet, the RTX header. */
   readonly view = new RtpPacketView();
-  /** Different for each packet: what is prepared for one is not used for another. */
-  serial = 0;
+  /** Different for each packet, also between the two: what is prepared for one is not used for another. */
+  serial: number;
 
   slot = 0;
   /** Generation of the slot, int32. */
@@ -58,8 +58,10 @@ export class IncomingPacket {
 
   readonly #store: PacketStore;
 
-  constructor(store: PacketStore) {
+  /** `parity` is 0 or 1: keeps the serials of the two apart. */
+  constructor(store: PacketStore, parity: number) {
     this.#store = store;
+    this.serial = parity;
   }
 
   /** Points at a packet of the store. False where no RTP packet lies there. */
@@ -69,7 +71,7 @@ export class IncomingPacket {
     const slotStart = slot * store.slotBytes;
     const view = this.view;
     if (!view.set(store.bytes, slotStart + offset, length)) return false;
-    this.serial = (this.serial + 1) | 0;
+    this.serial = (this.serial + 2) | 0;
     this.slot = slot;
     this.generation = generation;
     this.payloadType = view.payloadType;

@@ -108,10 +108,10 @@ export class ProducerStream {
   }
 
   /** Nothing came for a while, or the sender said goodbye. */
-  stop(): void {
+  stop(nowUs: number): void {
     if (!this.active) return;
     this.active = false;
-    this.producer.activeStreamsChanged();
+    this.producer.activeStreamsChanged(nowUs);
     this.#context.events.streamStopped(this.producer, this.index);
   }
 
@@ -178,7 +178,8 @@ export class ProducerStream {
   }
 
   #count(packet: IncomingPacket, nowUs: number): void {
-    this.reception.add(packet.extSeq, packet.timestamp, packet.arrivalUs, packet.retransmitted);
+    // What was repeated counts as lost: reports tell the sender about the network (RFC 4588 §5.3).
+    if (!packet.retransmitted) this.reception.add(packet.extSeq, packet.timestamp, packet.arrivalUs);
     this.packets++;
     this.bytes += packet.view.length;
     this.rate.add(packet.view.length, nowUs);
@@ -191,7 +192,7 @@ export class ProducerStream {
     this.active = true;
     this.keyframes.resumed(nowUs);
     this.#context.feedback.wake(this.keyframes.dueUs);
-    this.producer.activeStreamsChanged();
+    this.producer.activeStreamsChanged(nowUs);
     this.#context.events.streamStarted(this.producer, this.index);
   }
 

@@ -1,5 +1,6 @@
 import type { CodecKind } from "@cation/rtp/payload/codec-kind";
 import { codecKindOf, CodecKind as Kind } from "@cation/rtp/payload/codec-kind";
+import type { Ssrc } from "@cation/rtp/units";
 import type { CodecParameters } from "./codec-parameters.ts";
 import type { Consumer } from "./consumer.ts";
 import type { EngineContext } from "./engine-context.ts";
@@ -12,16 +13,15 @@ import type { ProducerStreamStats } from "./stats.ts";
 
 /** RTP ingress of a track: its encodings, its codecs, and who consumes it. */
 export class Producer {
-  readonly params: ProducerParams;
+  /** As negotiated last. */
+  params: ProducerParams;
   readonly transport: EngineTransport;
   /** In the order of `params.encodings`: lowest quality first. */
   readonly streams: readonly ProducerStream[];
   readonly consumers: Consumer[] = [];
   /** Whether decoding can only start at some packets: video of a format that the engine knows. */
-  readonly hasKeyframes: boolean;
+  hasKeyframes = false;
   closed = false;
-
-  readonly #context: EngineContext;
   /** By payload type: kind of codec; -1 for none. */
   readonly #codecKinds = new Int8Array(128).fill(-1);
   readonly #codecs: (CodecParameters | undefined)[] = [];
@@ -30,18 +30,27 @@ export class Producer {
   readonly #plans: ExtensionPlan[] = [];
 
   constructor(context: EngineContext, transport: EngineTransport, params: ProducerParams) {
-    this.#context = context;
     this.params = params;
     this.transport = transport;
-    for (const codec of params.codecs) {
-      this.#codecKinds[codec.payloadType] = codecKindOf(codec.mimeType);
-      this.#codecs[codec.payloadType] = codec;
-      if (codec.rtxPayloadType > 0) this.#associated[codec.rtxPayloadType] = codec.payloadType;
-    }
-    this.hasKeyframes = params.kind === "video" && params.codecs.some((codec) => hasKeyframes(codec));
+    this.#takeCodecs(params);
     const clockRateHz = params.codecs[0]?.clockRateHz ?? (params.kind === "audio" ? 48_000 : 90_000);
     const usesNack = params.codecs.some((codec) => codec.feedback.nack);
     this.streams = params.encodings.map((_, i) => new ProducerStream(context, this, i, clockRateHz, usesNack));
+  }
+
+  /** Takes renegotiated parameters over; consumers choose codecs and extensions anew. For the engine. */
+  update(params: ProducerParams, nowUs: number): void {
+    this.params = params;
+    this.#takeCodecs(params);
+    this.#plans.length = 0;
+    for (const [i, encoding] of params.encodings.entries()) {
+      const stream = this.streams[i];
+      if (encoding.ssrc !== 0 && encoding.ssrc !== stream.ssrc) stream.changeSsrc(encoding.ssrc as Ssrc, nowUs);
+      if (encoding.rtxSsrc !== 0) stream.rtxSsrc = encoding.rtxSsrc;
+    }
+    for (const consumer of this.consumers) {
+      for (const stream of consumer.streams) stream.rebind(this);
+    }
   }
 
   /** Kind of the codec with this payload type; -1 where the producer has none. */
@@ -87,10 +96,9 @@ export class Producer {
     return plan;
   }
 
-  /** Encodings started or stopped sending: consumers choose anew at the end of the call. */
-  activeStreamsChanged(): void {
-    const changed = this.#context.changedProducers;
-    if (!changed.includes(this)) changed.push(this);
+  /** Encodings started or stopped sending: consumers choose anew. */
+  activeStreamsChanged(nowUs: number): void {
+    for (const consumer of this.consumers.slice()) consumer.reselect(nowUs);
   }
 
   /** Fresh figures of each encoding; for scrapes. */
@@ -111,6 +119,18 @@ export class Producer {
       keyframesReceived: stream.keyframesReceived,
       keyframeRequestsSent: stream.keyframeRequestsSent,
     }));
+  }
+
+  #takeCodecs(params: ProducerParams): void {
+    this.#codecKinds.fill(-1);
+    this.#associated.fill(-1);
+    this.#codecs.length = 0;
+    for (const codec of params.codecs) {
+      this.#codecKinds[codec.payloadType] = codecKindOf(codec.mimeType);
+      this.#codecs[codec.payloadType] = codec;
+      if (codec.rtxPayloadType > 0) this.#associated[codec.rtxPayloadType] = codec.payloadType;
+    }
+    this.hasKeyframes = params.kind === "video" && params.codecs.some((codec) => hasKeyframes(codec));
   }
 }
 

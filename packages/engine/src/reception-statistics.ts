@@ -21,12 +21,13 @@ export class ReceptionStatistics {
     this.#clockRateHz = clockRateHz;
   }
 
-  /** Counts a packet. `retransmitted` ones say nothing about jitter. */
-  add(extSeq: number, rtpTimestamp: number, arrivalUs: number, retransmitted: boolean): void {
+  /** Counts a packet that came by itself (no repetition by RTX). */
+  add(extSeq: number, rtpTimestamp: number, arrivalUs: number): void {
     if (this.baseExtSeq < 0) this.baseExtSeq = extSeq;
-    const inOrder = extSeq > this.highestExtSeq;
-    if (inOrder) this.highestExtSeq = extSeq;
-    if (!retransmitted && inOrder) this.#addJitter(rtpTimestamp, arrivalUs);
+    if (extSeq > this.highestExtSeq) {
+      this.highestExtSeq = extSeq;
+      this.#addJitter(rtpTimestamp, arrivalUs);
+    }
     this.receivedPackets++;
   }
 

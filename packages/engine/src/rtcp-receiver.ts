@@ -52,7 +52,7 @@ export class RtcpReceiver {
       case RtcpType.RECEIVER_REPORT:
         return this.#takeReceiverReport(transport, nowUs);
       case RtcpType.BYE:
-        return this.#takeBye(transport);
+        return this.#takeBye(transport, nowUs);
       case RtcpType.TRANSPORT_FEEDBACK:
         return format === TransportFeedbackFormat.NACK ? this.#takeNack(transport, nowUs) : DropReason.RTCP_IGNORED;
       case RtcpType.PAYLOAD_FEEDBACK:
@@ -81,7 +81,9 @@ export class RtcpReceiver {
     clock.set(report.ntpSeconds, report.ntpFraction, report.rtpTimestamp, arrivalUs);
     // Lip sync begins with the first report: relays pass it on at once, so that it does not wait at each hop.
     for (let i = 0; first && i < forwarding.length; i++) {
-      if (forwarding[i].consumer.params.mode === "all") forwarding[i].transport.nextReportUs = nowUs;
+      if (forwarding[i].consumer.params.mode !== "all") continue;
+      forwarding[i].transport.nextReportUs = nowUs;
+      this.#context.reportDueUs = nowUs;
     }
     return DropReason.NONE;
   }
@@ -114,7 +116,7 @@ export class RtcpReceiver {
     const { bytes, offset, byteLength } = this.#reader;
     if (!nack.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
     const stream = transport.sendStreams.get(nack.mediaSsrc | 0);
-    if (stream === undefined) return DropReason.RTCP_UNKNOWN_SSRC;
+    if (stream === undefined || stream.ssrc !== (nack.mediaSsrc | 0)) return DropReason.RTCP_UNKNOWN_SSRC;
     while (nack.next()) {
       stream.nackedPackets++;
       const reason = this.#retransmitter.resend(stream, nack.sequenceNumber, nowUs);
@@ -153,12 +155,12 @@ export class RtcpReceiver {
     return DropReason.NONE;
   }
 
-  #takeBye(transport: EngineTransport): DropReason {
+  #takeBye(transport: EngineTransport, nowUs: number): DropReason {
     const { bytes, offset, byteLength } = this.#reader;
     if (!this.#bye.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
     for (let i = 0; i < this.#bye.ssrcCount; i++) {
       const route = transport.demux.find(this.#bye.ssrc(i) | 0);
-      if (route !== undefined && !route.rtx) route.stream.stop();
+      if (route !== undefined && !route.rtx) route.stream.stop(nowUs);
     }
     return DropReason.NONE;
   }

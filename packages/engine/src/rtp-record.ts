@@ -7,6 +7,7 @@ const FIXED_HEADER_BYTES = 12;
 const FIXED_HEADER_WORDS = 3;
 const RECORD_WORDS = SEND_RECORD_BYTES / 4;
 const PREFIX_WORDS = SEND_PREFIX_OFFSET / 4;
+const PADDING_BIT = 0x20;
 const VP8_EXTENDED = 0x80;
 const VP8_HAS_PICTURE_ID = 0x80;
 const VP8_HAS_TL0 = 0x40;
@@ -31,6 +32,11 @@ export class RtpRecordHead {
   /** 24 bits, 6.18 seconds. */
   absSendTime = 0;
   transportSequence = 0;
+  /**
+   * Sends padding instead of the payload: fills a number that the receiver knows to be missing, when the packet that had
+   * it turns out to be one that the receiver does not get.
+   */
+  filler = false;
 }
 
 /**
@@ -54,7 +60,10 @@ export function writeRtpRecord(
 
   view.setUint32(
     header,
-    (plan.firstByte << 24) | (head.marker ? 0x80_0000 : 0) | (head.payloadType << 16) | head.sequenceNumber,
+    ((plan.firstByte | (head.filler ? PADDING_BIT : 0)) << 24) |
+      (head.marker ? 0x80_0000 : 0) |
+      (head.payloadType << 16) |
+      head.sequenceNumber,
   );
   view.setUint32(header + 4, head.timestamp);
   view.setUint32(header + 8, head.ssrc);
@@ -75,6 +84,10 @@ export function writeRtpRecord(
   if (head.pictureId >= 0) {
     prefixBytes += writeVp8Descriptor(batch.u8, header + prefixBytes, packet, head);
     skipped = packet.descriptorBytes;
+  }
+  if (head.filler) {
+    batch.u8[header + prefixBytes++] = 1;
+    skipped = packet.payloadBytes;
   }
   u32[word] = transport.handle;
   u32[word + 1] = packet.slot;

@@ -1,0 +1,150 @@
+/**
+ * Guards the forwarding path: nanoseconds and bytes allocated for each forwarded packet, with 500 consumers of one video.
+ * Run: node --expose-gc packages/engine/bench-alloc.ts [consumers] [packets]
+ */
+import { performance } from "node:perf_hooks";
+import type { MonoUs } from "@cation/rtp/units";
+import type { TrackId } from "./src/ids.ts";
+import { Engine } from "./src/engine.ts";
+import { MemoryStore } from "./src/memory-store.ts";
+import { RECEIVE_RECORD_BYTES, ReceiveBatch } from "./src/receive-batch.ts";
+import { SendBatch } from "./src/send-batch.ts";
+import { PUBLISHER_EXTENSIONS, VIEWER_EXTENSIONS, vp8 } from "./src/testing/codecs.ts";
+import { CountingRandom } from "./src/testing/engine-fixture.ts";
+import { buildRtp, buildVp8 } from "./src/testing/rtp-builder.ts";
+
+const consumers = Number(process.argv[2] ?? 500);
+const packets = Number(process.argv[3] ?? 20_000);
+const PACKETS_PER_BATCH = 16;
+const PACKET_INTERVAL_US = 3_800;
+
+const store = new MemoryStore(16_384);
+let records = 0;
+const sink = {
+  batch: new SendBatch(256),
+  flush(): void {
+    records += this.batch.count;
+    this.batch.count = 0;
+  },
+};
+const engine = new Engine({ store, random: new CountingRandom(1), handler: { onProducerStream() {} } });
+const batch = new ReceiveBatch(PACKETS_PER_BATCH);
+let sequenceNumber = 0;
+let nowUs = 1_000_000;
+
+function open(handle: number): never {
+  engine.openTransport(handle as never, sink, { extensions: PUBLISHER_EXTENSIONS, cname: "bench" });
+  return handle as never;
+}
+
+function setUp(): void {
+  const producer = engine.addProducer({
+    trackId: "bench" as TrackId,
+    kind: "video",
+    origin: "local",
+    transport: open(1),
+    mid: "0",
+    codecs: [vp8(96, 97)],
+    extensions: PUBLISHER_EXTENSIONS,
+    encodings: [{ rid: "", ssrc: 0xf000_0001, rtxSsrc: 0 }],
+  });
+  for (let i = 0; i < consumers; i++) {
+    engine.addConsumer(producer, {
+      transport: open(0x9000_0002 + i),
+      codecs: [vp8(120, 121)],
+      extensions: VIEWER_EXTENSIONS,
+      mid: "0",
+      mode: "single",
+      streams: [{ ssrc: 0xe000_0000 + i, rtxSsrc: 0xd000_0000 + i }],
+    });
+  }
+}
+
+const templates = [true, false].map((keyframe) =>
+  buildRtp({
+    payloadType: 96,
+    sequenceNumber: 0,
+    timestamp: 0,
+    ssrc: 0xf000_0001,
+    extensions: { 2: new Uint8Array(3), 3: new Uint8Array(2), 4: Uint8Array.of(48), 13: Uint8Array.of(0) },
+    payload: buildVp8({
+      pictureId: 1,
+      tl0PictureIndex: 1,
+      temporalId: 0,
+      startOfFrame: true,
+      keyframe,
+      bytes: 1150,
+    }),
+  }),
+);
+
+function fill(): void {
+  batch.count = 0;
+  for (let i = 0; i < PACKETS_PER_BATCH; i++) {
+    const slot = store.allocate();
+    const template = templates[sequenceNumber % 3000 === 0 ? 0 : 1];
+    const offset = slot * store.slotBytes;
+    store.bytes.set(template, offset);
+    store.view.setUint16(offset + 2, sequenceNumber & 0xffff);
+    store.view.setUint32(offset + 4, sequenceNumber * 300);
+    const start = i * RECEIVE_RECORD_BYTES;
+    batch.u32[start / 4] = 1;
+    batch.u32[start / 4 + 1] = slot;
+    batch.u32[start / 4 + 2] = store.generations[slot];
+    batch.u16[start / 2 + 7] = template.length;
+    batch.f64[start / 8 + 3] = nowUs;
+    batch.count++;
+    sequenceNumber++;
+    nowUs += PACKET_INTERVAL_US;
+  }
+}
+
+/** Runs and returns nanoseconds spent in the engine and heap bytes that it left behind. */
+function run(count: number): { ns: number; bytes: number } {
+  let ns = 0;
+  let bytes = 0;
+  for (let done = 0; done < count; done += PACKETS_PER_BATCH) {
+    fill();
+    const heapBefore = process.memoryUsage().heapUsed;
+    const start = performance.now();
+    engine.receive(batch, nowUs as MonoUs);
+    ns += (performance.now() - start) * 1e6;
+    const heapDelta = process.memoryUsage().heapUsed - heapBefore;
+    if (heapDelta > 0) bytes += heapDelta;
+    if (done % 1600 === 0) engine.poll(nowUs as MonoUs);
+  }
+  return { ns, bytes };
+}
+
+/** Heap bytes that the measuring itself leaves behind in one batch. */
+function measuringBytes(): number {
+  let bytes = 0;
+  for (let i = 0; i < 1000; i++) {
+    const before = process.memoryUsage().heapUsed;
+    const start = performance.now();
+    if (performance.now() < start) return 0;
+    const delta = process.memoryUsage().heapUsed - before;
+    if (delta > 0) bytes += delta;
+  }
+  return bytes / 1000;
+}
+
+setUp();
+run(3000);
+(globalThis as { gc?: () => void }).gc?.();
+const overheadBytes = measuringBytes();
+const forwardedBefore = engine.stats().forwardedPackets;
+const { ns, bytes } = run(packets);
+const forwarded = engine.stats().forwardedPackets - forwardedBefore;
+const engineBytes = Math.max(0, bytes - (overheadBytes * packets) / PACKETS_PER_BATCH);
+console.log(
+  JSON.stringify({
+    name: "engine-alloc",
+    consumers,
+    forwarded,
+    records,
+    nsPerForwardedPacket: Math.round((ns / forwarded) * 10) / 10,
+    allocatedBytesPerForwardedPacket: Math.round((engineBytes / forwarded) * 1000) / 1000,
+    allocatedBytesPerReceivedPacket: Math.round((engineBytes / packets) * 10) / 10,
+  }),
+);
