@@ -24,7 +24,7 @@ export interface ErrorCodeInfo {
   readonly explanation: string;
 }
 
-function code(grpcStatus: GrpcStatus, httpStatus: number, retryable: boolean, explanation: string): ErrorCodeInfo {
+function info(grpcStatus: GrpcStatus, httpStatus: number, retryable: boolean, explanation: string): ErrorCodeInfo {
   return { grpcStatus, httpStatus, retryable, explanation };
 }
 
@@ -35,40 +35,40 @@ const S = GrpcStatus;
  * coded-error.test.ts holds the two together.
  */
 export const ERROR_CODES = {
-  TOKEN_MISSING: code(S.UNAUTHENTICATED, 401, false, "No token was sent. Ask your application for one."),
-  TOKEN_INVALID: code(S.UNAUTHENTICATED, 401, false, "The token is not one of ours, was changed, or lacks a claim."),
-  TOKEN_EXPIRED: code(S.UNAUTHENTICATED, 401, false, "The token is past its time. Get a new one and send it."),
-  TOKEN_WRONG_ROOM: code(S.PERMISSION_DENIED, 403, false, "The token is for another room or another identity."),
-  TOKEN_KEYS_UNAVAILABLE: code(S.UNAVAILABLE, 503, true, "The keys that tokens are checked with cannot be read now."),
-  PERMISSION_DENIED: code(S.PERMISSION_DENIED, 403, false, "The token does not grant this."),
-  MESSAGE_MALFORMED: code(S.INVALID_ARGUMENT, 400, false, "The message cannot be read, or one of its fields is wrong."),
-  MESSAGE_TOO_LARGE: code(S.INVALID_ARGUMENT, 413, false, "The message is larger than the limit."),
-  MESSAGE_UNKNOWN: code(S.UNIMPLEMENTED, 400, false, "The request is not one that this server knows."),
-  REQUEST_ORDER: code(S.FAILED_PRECONDITION, 409, false, "The request does not fit here, for example before the join."),
-  ROOM_FULL: code(S.RESOURCE_EXHAUSTED, 503, true, "The room has as many participants as it may have."),
-  CLUSTER_FULL: code(S.RESOURCE_EXHAUSTED, 503, true, "No node has room for another participant."),
-  NODE_NOT_FOUND: code(S.NOT_FOUND, 404, true, "No such node is alive."),
-  NODE_DRAINING: code(S.UNAVAILABLE, 503, true, "The node is leaving and takes no new work. Try another one."),
-  ROOM_NOT_FOUND: code(S.NOT_FOUND, 404, false, "There is no such room."),
-  PARTICIPANT_NOT_FOUND: code(S.NOT_FOUND, 404, false, "There is no such participant in the room."),
-  TRACK_NOT_FOUND: code(S.NOT_FOUND, 404, false, "There is no such track in the room."),
-  STALE_EPOCH: code(S.FAILED_PRECONDITION, 409, false, "The room's state has moved on. Read the room again."),
-  STALE_ANSWER: code(S.FAILED_PRECONDITION, 409, false, "The answer is not to the newest offer. Answer that one."),
-  SDP_INVALID: code(S.INVALID_ARGUMENT, 400, false, "The session description cannot be read."),
-  SDP_NO_ICE: code(S.INVALID_ARGUMENT, 400, false, "The session description has no ice-ufrag and ice-pwd."),
-  SDP_NO_FINGERPRINT: code(S.INVALID_ARGUMENT, 400, false, "The session description has no usable DTLS fingerprint."),
-  SDP_UNSUPPORTED: code(S.INVALID_ARGUMENT, 400, false, "The session description asks for something not supported."),
-  SESSION_NOT_FOUND: code(S.NOT_FOUND, 404, false, "The session is over or its node is gone. Join again."),
-  STORE_UNAVAILABLE: code(S.UNAVAILABLE, 503, true, "The state store cannot be reached. Running media goes on."),
-  ISLB_UNAVAILABLE: code(S.UNAVAILABLE, 503, true, "No islb can be reached. Running media goes on."),
-  SFU_UNAVAILABLE: code(S.UNAVAILABLE, 503, true, "The media node cannot be reached."),
-  DEADLINE_EXCEEDED: code(S.DEADLINE_EXCEEDED, 504, true, "The call took longer than it may."),
-  CALL_CANCELLED: code(S.CANCELLED, 499, false, "The caller took the call back."),
-  STREAM_OVERFLOW: code(S.RESOURCE_EXHAUSTED, 503, true, "The reader is too slow; the stream was ended."),
-  TRACK_LIMIT: code(S.RESOURCE_EXHAUSTED, 429, false, "The participant publishes as many tracks as it may."),
-  RATE_LIMITED: code(S.RESOURCE_EXHAUSTED, 429, true, "Too many requests. Slow down and try again."),
-  CONFIG_INVALID: code(S.FAILED_PRECONDITION, 500, false, "A configuration value is wrong; the service did not start."),
-  INTERNAL: code(S.INTERNAL, 500, false, "Something failed that should not. The log has the details."),
+  TOKEN_MISSING: info(S.UNAUTHENTICATED, 401, false, "No token was sent. Ask your application for one."),
+  TOKEN_INVALID: info(S.UNAUTHENTICATED, 401, false, "The token is not one of ours, was changed, or lacks a claim."),
+  TOKEN_EXPIRED: info(S.UNAUTHENTICATED, 401, false, "The token is past its time. Get a new one and send it."),
+  TOKEN_WRONG_ROOM: info(S.PERMISSION_DENIED, 403, false, "The token is for another room or another identity."),
+  TOKEN_KEYS_UNAVAILABLE: info(S.UNAVAILABLE, 503, true, "The keys that tokens are checked with cannot be read now."),
+  PERMISSION_DENIED: info(S.PERMISSION_DENIED, 403, false, "The token does not grant this."),
+  MESSAGE_MALFORMED: info(S.INVALID_ARGUMENT, 400, false, "The message cannot be read, or one of its fields is wrong."),
+  MESSAGE_TOO_LARGE: info(S.INVALID_ARGUMENT, 413, false, "The message is larger than the limit."),
+  MESSAGE_UNKNOWN: info(S.UNIMPLEMENTED, 400, false, "The request is not one that this server knows."),
+  REQUEST_ORDER: info(S.FAILED_PRECONDITION, 409, false, "The request does not fit here, for example before the join."),
+  ROOM_FULL: info(S.RESOURCE_EXHAUSTED, 503, true, "The room has as many participants as it may have."),
+  CLUSTER_FULL: info(S.RESOURCE_EXHAUSTED, 503, true, "No node has room for another participant."),
+  NODE_NOT_FOUND: info(S.NOT_FOUND, 404, true, "No such node is alive."),
+  NODE_DRAINING: info(S.UNAVAILABLE, 503, true, "The node is leaving and takes no new work. Try another one."),
+  ROOM_NOT_FOUND: info(S.NOT_FOUND, 404, false, "There is no such room."),
+  PARTICIPANT_NOT_FOUND: info(S.NOT_FOUND, 404, false, "There is no such participant in the room."),
+  TRACK_NOT_FOUND: info(S.NOT_FOUND, 404, false, "There is no such track in the room."),
+  STALE_EPOCH: info(S.FAILED_PRECONDITION, 409, false, "The room's state has moved on. Read the room again."),
+  STALE_ANSWER: info(S.FAILED_PRECONDITION, 409, false, "The answer is not to the newest offer. Answer that one."),
+  SDP_INVALID: info(S.INVALID_ARGUMENT, 400, false, "The session description cannot be read."),
+  SDP_NO_ICE: info(S.INVALID_ARGUMENT, 400, false, "The session description has no ice-ufrag and ice-pwd."),
+  SDP_NO_FINGERPRINT: info(S.INVALID_ARGUMENT, 400, false, "The session description has no usable DTLS fingerprint."),
+  SDP_UNSUPPORTED: info(S.INVALID_ARGUMENT, 400, false, "The session description asks for something not supported."),
+  SESSION_NOT_FOUND: info(S.NOT_FOUND, 404, false, "The session is over or its node is gone. Join again."),
+  STORE_UNAVAILABLE: info(S.UNAVAILABLE, 503, true, "The state store cannot be reached. Running media goes on."),
+  ISLB_UNAVAILABLE: info(S.UNAVAILABLE, 503, true, "No islb can be reached. Running media goes on."),
+  SFU_UNAVAILABLE: info(S.UNAVAILABLE, 503, true, "The media node cannot be reached."),
+  DEADLINE_EXCEEDED: info(S.DEADLINE_EXCEEDED, 504, true, "The call took longer than it may."),
+  CALL_CANCELLED: info(S.CANCELLED, 499, false, "The caller took the call back."),
+  STREAM_OVERFLOW: info(S.RESOURCE_EXHAUSTED, 503, true, "The reader is too slow; the stream was ended."),
+  TRACK_LIMIT: info(S.RESOURCE_EXHAUSTED, 429, false, "The participant publishes as many tracks as it may."),
+  RATE_LIMITED: info(S.RESOURCE_EXHAUSTED, 429, true, "Too many requests. Slow down and try again."),
+  CONFIG_INVALID: info(S.FAILED_PRECONDITION, 500, false, "A configuration value is wrong; the service did not start."),
+  INTERNAL: info(S.INTERNAL, 500, false, "Something failed that should not. The log has the details."),
 } as const satisfies Record<string, ErrorCodeInfo>;
 
 export type ErrorCode = keyof typeof ERROR_CODES;

@@ -59,7 +59,9 @@ describe("tokens", () => {
           .sign(Buffer.from("x".repeat(32))),
       "TOKEN_INVALID",
     ],
-    "a room id with a wildcard": [() => fixture.token({ roomId: "blue.>" }), "TOKEN_INVALID"],
+    "a room with a line break": [() => fixture.token({ roomId: "blue\nred" }), "TOKEN_INVALID"],
+    "half a character": [() => fixture.token({ identity: "\ud83d" }), "TOKEN_INVALID"],
+    "a room too long": [() => fixture.token({ roomId: "r".repeat(129) }), "TOKEN_INVALID"],
     "an empty identity": [() => fixture.token({ identity: "" }), "TOKEN_INVALID"],
     "metadata beyond the limit": [() => fixture.token({ metadata: "m".repeat(5000) }), "TOKEN_INVALID"],
     "an unknown source": [

@@ -53,7 +53,7 @@ test("in development, a token for whoever asks, pages of other machines excepted
 
   const foreign = await post('{"room":"blue","identity":"ada"}', { origin: "https://evil.example.org" });
   expect(foreign.headers.get("access-control-allow-origin")).toBeNull();
-  for (const body of ['{"room":"a b","identity":"ada"}', '{"room":"blue"}', "[]", "{", '"x"']) {
+  for (const body of ['{"room":"","identity":"ada"}', '{"room":"blue"}', "[]", "{", '"x"']) {
     expect(await post(body)).toMatchObject({ status: 400, text: expect.stringContaining("MESSAGE_MALFORMED") });
   }
 });

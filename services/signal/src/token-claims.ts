@@ -16,19 +16,13 @@ const SOURCES: Readonly<Record<SourceName, TrackSource>> = {
   screen_audio: TrackSource.SCREEN_AUDIO,
 };
 
-/**
- * A room's id. Goes into subjects and keys of the cluster, so it holds nothing that means something there: letters,
- * digits, `_` and `-`.
- */
-export const ROOM_ID_PATTERN = "^[A-Za-z0-9_-]{1,128}$";
-
-/** 1 … 128 characters, none of them a control character. */
-export const IDENTITY_PATTERN = "^[^\\u0000-\\u001f\\u007f]{1,128}$";
+/** A room's id or an identity: 1 … 128 characters, none of them a control character. */
+export const NAME_PATTERN = "^[^\\u0000-\\u001f\\u007f]{1,128}$";
 
 /** Claims of a token beside the registered ones (docs/protocol.md). What is not granted is denied. */
 export const claimsSchema = Type.Object({
-  room: Type.String({ pattern: ROOM_ID_PATTERN }),
-  sub: Type.String({ pattern: IDENTITY_PATTERN }),
+  room: Type.String({ pattern: NAME_PATTERN }),
+  sub: Type.String({ pattern: NAME_PATTERN }),
   exp: Type.Number({ minimum: 0 }),
   name: Type.Optional(Type.String({ maxLength: 256 })),
   metadata: Type.Optional(Type.String({ maxLength: 4096 })),
@@ -60,6 +54,8 @@ export function readClaims(payload: unknown): TokenClaims {
     throw new CodedError("TOKEN_INVALID", `The token's claims are wrong: ${claim} ${first?.message ?? ""}`.trim());
   }
   const { room, sub, exp, name, metadata, grants }: Static<typeof claimsSchema> = payload;
+  // Half a surrogate pair has no UTF-8 form: two such names could become one on the wire.
+  if (!room.isWellFormed() || !sub.isWellFormed()) throw new CodedError("TOKEN_INVALID", "A name is not well-formed.");
   return {
     roomId: room,
     identity: sub,

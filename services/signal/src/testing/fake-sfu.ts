@@ -1,5 +1,5 @@
-import { Event, Joined, Response } from "@cation/proto/client/v1/client";
-import type { ClientMessage } from "@cation/proto/client/v1/client";
+import { Event, Joined } from "@cation/proto/client/v1/client";
+import type { ClientMessage, Response } from "@cation/proto/client/v1/client";
 import { InspectResponse } from "@cation/proto/sfu/v1/sfu";
 import type { EndSessionRequest, SessionDown, SessionUp, SfuService } from "@cation/proto/sfu/v1/sfu";
 import { CodedError, toProtoError } from "@cation/service-kit/coded-error";
