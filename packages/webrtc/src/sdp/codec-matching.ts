@@ -59,18 +59,22 @@ function only<T>(values: readonly T[]): T | undefined {
   return values.length === 1 ? values[0] : undefined;
 }
 
-/** Ids of the extensions that both sides know. The first id wins where a URI is listed twice. */
+/**
+ * Ids of the extensions that both sides know and the client sends, or receives. The first id wins where a URI is listed
+ * twice.
+ */
 export function matchExtensions(
   media: ParsedMedia,
   capabilities: RouterCapabilities,
-  allowTwoByte: boolean,
+  options: { readonly client: "sends" | "receives"; readonly allowTwoByte: boolean },
 ): HeaderExtensionIds {
   const kind = mediaKind(media.kind);
   if (kind === undefined) return NO_HEADER_EXTENSIONS;
   const ids: Record<HeaderExtensionName, number> = { ...NO_HEADER_EXTENSIONS };
   const idByUri = new Map<string, number>();
-  for (const [id, uri] of media.extensions) {
-    if (!idByUri.has(uri) && (id < 15 || allowTwoByte)) idByUri.set(uri, id);
+  for (const [id, extension] of media.extensions) {
+    const usable = extension[options.client] && (id < 15 || options.allowTwoByte);
+    if (usable && !idByUri.has(extension.uri)) idByUri.set(extension.uri, id);
   }
   for (const name of capabilities.extensions[kind]) {
     ids[name] = idByUri.get(HEADER_EXTENSION_URIS[name]) ?? 0;

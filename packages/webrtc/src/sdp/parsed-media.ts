@@ -14,6 +14,13 @@ export interface RtpMap {
   readonly feedback: ReadonlySet<string>;
 }
 
+/** An a=extmap (RFC 8285 §5), with what the client does with it. */
+export interface ParsedExtension {
+  readonly uri: string;
+  readonly sends: boolean;
+  readonly receives: boolean;
+}
+
 /** One m-section, normalised; nothing in it is decided yet. */
 export interface ParsedMedia {
   readonly index: number;
@@ -30,8 +37,8 @@ export interface ParsedMedia {
   readonly rtcpRsize: boolean;
   /** In the order of the m-line, which is the order of preference. */
   readonly rtpMaps: readonly RtpMap[];
-  /** Id to URI, in the order written. */
-  readonly extensions: ReadonlyMap<number, string>;
+  /** By id, in the order written. */
+  readonly extensions: ReadonlyMap<number, ParsedExtension>;
   readonly msid: { readonly streamId: string; readonly trackId: string } | undefined;
   /** Distinct ssrcs of a=ssrc lines, in the order written. */
   readonly ssrcs: readonly number[];
@@ -118,14 +125,15 @@ function readFeedback(section: MediaDescription): Map<string, Set<string>> {
   return byFormat;
 }
 
-/** RFC 8285 §5; ids 15 and above 255 are not valid. */
-function readExtensions(section: MediaDescription): Map<number, string> {
-  const extensions = new Map<number, string>();
-  for (const { value, uri } of section.ext ?? []) {
+/** Ids 15 and above 255 are not valid (RFC 8285 §4). */
+function readExtensions(section: MediaDescription): Map<number, ParsedExtension> {
+  const extensions = new Map<number, ParsedExtension>();
+  for (const { value, uri, direction } of section.ext ?? []) {
     const id = Number(value);
-    if (Number.isInteger(id) && id >= 1 && id <= 255 && id !== 15 && !extensions.has(id)) {
-      extensions.set(id, String(uri));
-    }
+    if (!Number.isInteger(id) || id < 1 || id > 255 || id === 15 || extensions.has(id)) continue;
+    const sends = direction !== "recvonly" && direction !== "inactive";
+    const receives = direction !== "sendonly" && direction !== "inactive";
+    extensions.set(id, { uri: String(uri), sends, receives });
   }
   return extensions;
 }

@@ -78,12 +78,12 @@ function parseLines(sdp: string, limits: SessionLimits): SessionDescription {
   return session;
 }
 
+/** Every m-line needs a mid, but one that is alone, and those that are rejected (RFC 9429 §5.3.1 does not ask for it). */
 function checkMids(media: readonly ParsedMedia[]): void {
   const seen = new Set<string>();
-  for (const { mid, index } of media) {
-    if (mid === "" && media.length > 1) {
-      throw new SdpError("SDP_INVALID", `m-line ${index} has no a=mid`);
-    }
+  for (const { mid, index, usable } of media) {
+    if (mid === "" && (!usable || media.length === 1)) continue;
+    if (mid === "") throw new SdpError("SDP_INVALID", `m-line ${index} has no a=mid`);
     if (seen.has(mid)) throw new SdpError("SDP_INVALID", `the a=mid of m-line ${index} is not unique`);
     seen.add(mid);
   }

@@ -98,7 +98,12 @@ function readMedia(media: ParsedMedia, session: ParsedSession, capabilities: Rou
     accepted,
     reason,
     codecs: accepted ? codecs : [],
-    extensions: accepted ? matchExtensions(media, capabilities, session.extmapAllowMixed) : NO_HEADER_EXTENSIONS,
+    extensions: accepted
+      ? matchExtensions(media, capabilities, {
+          client: "sends",
+          allowTwoByte: session.extmapAllowMixed,
+        })
+      : NO_HEADER_EXTENSIONS,
     encodings,
     simulcast: encodings.length > 0 && media.sendSimulcast.length > 0,
     rtcpRsize: media.rtcpRsize,

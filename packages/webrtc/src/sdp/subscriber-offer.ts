@@ -256,7 +256,9 @@ export class SubscriberDescription {
       trackId: offered.track?.trackId,
       accepted,
       codecs: accepted ? codecs : [],
-      extensions: accepted ? matchExtensions(answered, this.#capabilities, false) : NO_HEADER_EXTENSIONS,
+      extensions: accepted
+        ? matchExtensions(answered, this.#capabilities, { client: "receives", allowTwoByte: false })
+        : NO_HEADER_EXTENSIONS,
     };
   }
 
@@ -300,12 +302,21 @@ function stoppedSection(line: Readonly<MediaLine>): MediaDescription {
   };
 }
 
-/** msid (RFC 8830) and the ssrcs (RFC 5576), for clients that do not go by mid alone. */
+/**
+ * msid (RFC 8830) and the ssrcs (RFC 5576), for clients that do not go by mid alone. One cname a participant: its audio
+ * and video are played in step.
+ */
 function sourceLines(line: Readonly<MediaLine>, track: SubscribedTrack): Partial<MediaDescription> {
+  const cname = toToken(track.participantId);
   const ssrcs = line.rtxSsrc === 0 ? [line.ssrc] : [line.ssrc, line.rtxSsrc];
   return {
-    msid: [{ id: track.participantId, appdata: track.trackId }],
-    ssrcs: ssrcs.map((id) => ({ id, attribute: "cname", value: track.participantId })),
+    msid: [{ id: cname, appdata: toToken(track.trackId) }],
+    ssrcs: ssrcs.map((id) => ({ id, attribute: "cname", value: cname })),
     ...(ssrcs.length > 1 ? { ssrcGroups: [{ semantics: "FID", ssrcs: ssrcs.join(" ") }] } : {}),
   };
+}
+
+/** An id as an msid identifier: 1 … 64 characters of a token (RFC 8830 §2). Our own ids are that already. */
+function toToken(id: string): string {
+  return id.replaceAll(/[^\w.+-]/g, "_").slice(0, 64) || "_";
 }
