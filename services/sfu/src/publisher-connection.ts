@@ -76,6 +76,11 @@ export class PublisherConnection {
     this.#options = options;
   }
 
+  /** Whether a transport is held. */
+  get hasTransport(): boolean {
+    return this.#transport !== undefined;
+  }
+
   /** Whether the participant publishes this track. */
   has(trackId: string): boolean {
     return this.#find(trackId) !== undefined;

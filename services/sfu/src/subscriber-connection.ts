@@ -55,6 +55,11 @@ export class SubscriberConnection {
     this.#description = new SubscriberDescription(options.random);
   }
 
+  /** Whether a transport is held. */
+  get hasTransport(): boolean {
+    return this.#transport !== undefined;
+  }
+
   /** The offer that waits for its answer, for a client that lost its connection. */
   get pendingOffer(): SubscriberOffer | undefined {
     return this.#pending;

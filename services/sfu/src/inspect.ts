@@ -1,0 +1,125 @@
+import type { Consumer } from "@cation/engine/consumer";
+import type { Producer } from "@cation/engine/producer";
+import type { ConsumerInfo, InspectResponse, ProducerInfo, RelayInfo } from "@cation/proto/sfu/v1/sfu";
+import type { MonoUs } from "@cation/rtp/units";
+import type { LocalTracks } from "./local-tracks.ts";
+import type { MediaWorker } from "./media-worker.ts";
+import type { RelayLinkServer } from "./relay/relay-link-server.ts";
+import type { RoomRegistry } from "./room-registry.ts";
+
+/** What a worker holds, for those who look. */
+export interface InspectedWorker {
+  readonly nodeId: string;
+  readonly worker: MediaWorker;
+  readonly registry: RoomRegistry;
+  readonly tracks: LocalTracks;
+  readonly links: RelayLinkServer;
+}
+
+/** Counts what a node holds, all of it or of one room (`roomId` not empty). */
+export function inspect(inspected: InspectedWorker, roomId: string): InspectResponse {
+  const { nodeId, worker, registry } = inspected;
+  const matches = (id: string): boolean => roomId === "" || id === roomId;
+  const rooms = [...registry.rooms.values()].filter((room) => matches(room.roomId));
+  const nowUs = worker.nowUs();
+  return {
+    nodeId,
+    mediaBackend: worker.io.backend,
+    sessions: rooms.reduce((sum, room) => sum + room.sessions.size, 0),
+    transports: roomId === "" ? worker.webrtc.transportCount : countTransports(inspected, roomId),
+    producers: [...listLocal(inspected, matches, nowUs), ...listRelayed(inspected, matches, nowUs)],
+    consumers: [...listConsumers(inspected, matches), ...listRelayConsumers(inspected, matches)],
+    relays: [...listIncoming(inspected, matches, nowUs), ...listOutgoing(inspected, matches)],
+  };
+}
+
+type Matches = (roomId: string) => boolean;
+
+function countTransports({ registry }: InspectedWorker, roomId: string): number {
+  let count = 0;
+  for (const { session } of registry.get(roomId)?.sessions.values() ?? []) {
+    count += Number(session.publisher.hasTransport) + Number(session.subscriber.hasTransport);
+  }
+  return count;
+}
+
+function* listLocal({ tracks }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<ProducerInfo> {
+  for (const { roomId, producer } of tracks.values())
+    if (matches(roomId)) yield describeProducer(producer, roomId, nowUs);
+}
+
+function* listRelayed({ registry }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<ProducerInfo> {
+  for (const room of registry.rooms.values()) {
+    if (!matches(room.roomId)) continue;
+    for (const link of room.hub.links.values())
+      for (const producer of link.tracks.values()) if (producer) yield describeProducer(producer, room.roomId, nowUs);
+  }
+}
+
+function* listConsumers({ registry }: InspectedWorker, matches: Matches): Iterable<ConsumerInfo> {
+  for (const room of registry.rooms.values()) {
+    if (!matches(room.roomId)) continue;
+    for (const { session } of room.sessions.values()) {
+      for (const { track, consumer } of session.subscriber.subscribed.values())
+        if (consumer) yield describeConsumer(consumer, track.trackId, room.roomId, session.participantId);
+    }
+  }
+}
+
+function* listRelayConsumers({ links }: InspectedWorker, matches: Matches): Iterable<ConsumerInfo> {
+  for (const link of links.links) {
+    if (!matches(link.roomId)) continue;
+    for (const { trackId, consumer } of link.outgoing)
+      if (consumer) yield describeConsumer(consumer, trackId, link.roomId, "");
+  }
+}
+
+function* listIncoming({ registry }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<RelayInfo> {
+  for (const room of registry.rooms.values()) {
+    if (!matches(room.roomId)) continue;
+    for (const { peerNodeId, tracks } of room.hub.links.values()) {
+      for (const [trackId, producer] of tracks) {
+        const packets = producer ? countProduced(producer, nowUs).packets : 0;
+        yield { trackId, roomId: room.roomId, peerNodeId, direction: "in", packets };
+      }
+    }
+  }
+}
+
+function* listOutgoing({ links }: InspectedWorker, matches: Matches): Iterable<RelayInfo> {
+  for (const { roomId, peerNodeId, outgoing } of links.links) {
+    if (!matches(roomId)) continue;
+    for (const { trackId, consumer } of outgoing) {
+      const packets = consumer ? countConsumed(consumer).packets : 0;
+      yield { trackId, roomId, peerNodeId, direction: "out", packets };
+    }
+  }
+}
+
+function describeProducer(producer: Producer, roomId: string, nowUs: MonoUs): ProducerInfo {
+  const { trackId, origin } = producer.params;
+  return { trackId, roomId, origin, ...countProduced(producer, nowUs) };
+}
+
+function describeConsumer(consumer: Consumer, trackId: string, roomId: string, participantId: string): ConsumerInfo {
+  return { trackId, roomId, participantId, ...countConsumed(consumer) };
+}
+
+function countProduced(producer: Producer, nowUs: MonoUs) {
+  const sums = { packets: 0, bytes: 0, keyframeRequestsSent: 0 };
+  for (const stream of producer.stats(nowUs)) {
+    sums.packets += stream.packets;
+    sums.bytes += stream.bytes;
+    sums.keyframeRequestsSent += stream.keyframeRequestsSent;
+  }
+  return sums;
+}
+
+function countConsumed(consumer: Consumer) {
+  const sums = { packets: 0, bytes: 0 };
+  for (const stream of consumer.stats()) {
+    sums.packets += stream.packets;
+    sums.bytes += stream.bytes;
+  }
+  return sums;
+}
