@@ -215,13 +215,11 @@ const observer = new PerformanceObserver((list) => {
 observer.observe({ entryTypes: ["gc"] });
 
 let cpuStart = process.cpuUsage();
-let statsStart = engine.stats();
 let ioStart = io.counters();
 
 function begin(): void {
   pausesMs.length = 0;
   sink.delays.clear();
-  statsStart = engine.stats();
   ioStart = io.counters();
   cpuStart = process.cpuUsage();
 }
