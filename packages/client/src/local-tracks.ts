@@ -88,10 +88,12 @@ export class LocalTracks implements LocalTrackControl {
   async unpublish(track: LocalTrack): Promise<void> {
     if (!this.#tracks.delete(track)) return;
     this.#observer.onUnpublished(track);
-    const publisher = this.#publisher;
-    // The request is quick for the others, the negotiation frees the m-line.
-    if (track.id !== "") await this.#tell({ $case: "unpublish", value: { trackId: track.id } });
-    await publisher?.unpublish(track);
+    try {
+      await this.#publisher?.unpublish(track);
+    } catch (thrown) {
+      const error = asCationError(thrown, "NEGOTIATION_FAILED", "The track could not be taken back.");
+      if (!ALREADY_GONE.has(error.code)) throw error;
+    }
   }
 
   /** The server says that a track of one's own is muted: somebody who administers the room did it. */
@@ -177,6 +179,7 @@ export class LocalTracks implements LocalTrackControl {
         if (result.$case === "publisherAnswer") return result.value;
         throw clientError("PROTOCOL_ERROR", "The server answered an offer with something else.");
       },
+      unpublish: (trackId) => this.#tell({ $case: "unpublish", value: { trackId } }),
       onStateChanged: (state) => this.#observer.onStateChanged(state),
       onMediaLost: (wasConnected) => this.#observer.onMediaLost(wasConnected),
     });

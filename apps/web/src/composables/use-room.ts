@@ -14,6 +14,7 @@ export interface RoomView {
   /** The newest error that the room survived. */
   readonly lastError: Readonly<ShallowRef<CationError | undefined>>;
   readonly local: Readonly<Ref<LocalParticipant | undefined>>;
+  /** The others, those included who send nothing, as long as the room is small. */
   readonly others: Readonly<Ref<readonly RemoteParticipant[]>>;
   readonly participantCount: Readonly<Ref<number>>;
   /** How loud each participant is, 0 … 1, by id. */
@@ -27,6 +28,10 @@ export interface RoomView {
 }
 
 const LEVEL_INTERVAL_MS = 200;
+/** Rooms with more are shown by those who publish and a count. */
+const SMALL_ROOM = 24;
+/** Several who come together are asked for once. */
+const ROSTER_DELAY_MS = 400;
 /** Events after which participants or tracks look different. */
 const CHANGES = [
   "localParticipantChanged",
@@ -50,6 +55,8 @@ export function useRoom(): RoomView {
   const lastError = shallowRef<CationError>();
   const levels = shallowRef<ReadonlyMap<string, number>>(new Map());
   const news = ref("");
+  /** Everybody in a small room, as of the last change of the count: the server announces only those who publish. */
+  const roster = shallowRef<readonly RemoteParticipant[]>([]);
 
   for (const name of CHANGES) room.on(name, () => (version.value += 1));
   room.on("stateChanged", (next, why) => {
@@ -62,7 +69,29 @@ export function useRoom(): RoomView {
     triggerRef(lastError);
   });
   room.on("participantJoined", (participant) => (news.value = `${participant.name || "Somebody"} joined.`));
-  room.on("participantLeft", (participant) => (news.value = `${participant.name || "Somebody"} left.`));
+  room.on("participantLeft", (participant) => {
+    news.value = `${participant.name || "Somebody"} left.`;
+    roster.value = roster.value.filter(({ id }) => id !== participant.id);
+  });
+
+  let rosterTimer: ReturnType<typeof setTimeout> | undefined;
+  room.on("participantCountChanged", (count) => {
+    clearTimeout(rosterTimer);
+    rosterTimer = setTimeout(() => void readRoster(count), ROSTER_DELAY_MS);
+  });
+  async function readRoster(count: number): Promise<void> {
+    try {
+      const isSmall = state.value === "connected" && count <= SMALL_ROOM;
+      roster.value = isSmall ? (await room.listParticipants()).participants : [];
+    } catch {
+      // Who publishes is known nevertheless; the next change of the count asks again.
+    }
+  }
+  function everybodyElse(): RemoteParticipant[] {
+    const known = room.participants;
+    const quiet = roster.value.filter(({ id }) => !known.has(id) && id !== room.localParticipant?.id);
+    return state.value === "disconnected" ? [] : [...known.values(), ...quiet];
+  }
 
   const timer = setInterval(() => void readLevels(), LEVEL_INTERVAL_MS);
   async function readLevels(): Promise<void> {
@@ -83,6 +112,7 @@ export function useRoom(): RoomView {
   onScopeDispose(() => {
     removeEventListener("pagehide", onPageHide);
     clearInterval(timer);
+    clearTimeout(rosterTimer);
     void leave();
   });
 
@@ -97,7 +127,7 @@ export function useRoom(): RoomView {
     version,
     news,
     local: read(() => room.localParticipant),
-    others: read(() => [...room.participants.values()]),
+    others: read(everybodyElse),
     participantCount: read(() => room.participantCount),
     connect: (options) => room.connect(options),
     leave,
