@@ -114,11 +114,9 @@ export class MemoryRoomStore implements RoomStore {
   async reconcileNode(report: NodeRoomReport): Promise<ReconciledRoom> {
     const { roomId, nodeId, epoch, participantIds, graceMs } = report;
     const room = this.#find(roomId);
-    if (!room) {
-      return { ...NO_ROOM, events: [], exists: false, gone: [], missing: participantIds, participantsOnNode: 0 };
-    }
-    const nowMs = this.#clock.nowMs();
     const held = new Set(participantIds);
+    if (!room) return { ...NO_ROOM, events: [], exists: false, gone: [], missing: [...held], participantsOnNode: 0 };
+    const nowMs = this.#clock.nowMs();
     if (epoch > room.point.epoch) room.raiseEpoch(nowMs, epoch);
     else if (epoch === 0 || epoch === room.point.epoch) {
       for (const ghost of room.findGhosts(nodeId, held, nowMs - graceMs))

@@ -1,0 +1,303 @@
+import { RedisScript } from "./redis-connection.ts";
+
+/**
+ * The scripts of RedisRoomStore. Each is one atomic change (or reading) of one room; docs/state.md describes the keys.
+ *
+ * KEYS: the nine of redis-room-keys.ts, in that order. ARGV: 1 room lifetime in ms, 2 grace of an empty room in ms, 3 how
+ * long departures are remembered in ms, 4 the caller's epoch (0: unchecked); from 5 on each script's own.
+ *
+ * Every reply begins with a status: "ok" or an error code; then epoch and version of the room, and the participants left.
+ */
+const PRELUDE = `
+local ROOM, PARTICIPANTS, IDENTITIES, ROSTER, PLACEMENT, NODES, TRACKS, PUBLISHERS, DEPARTED =
+  KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local lifetimeMs, emptyGraceMs, departedMs, callerEpoch = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local clock = redis.call('TIME')
+local nowMs = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Another id than at the last change: Redis was restarted or another server took over, and may have lost changes.
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+
+local function digits(number) return string.format('%.0f', number) end
+local function netstring(text) return #text .. ':' .. text end
+
+-- The first fields of a record, which stand before the message as netstrings.
+local function fields(record, count)
+  local found, at = {}, 1
+  for i = 1, count do
+    local first, last, length = string.find(record, '^(%d+):', at)
+    found[i] = string.sub(record, last + 1, last + length)
+    at = last + length + 1
+  end
+  return found
+end
+
+local room = nil
+local function save()
+  redis.call('HSET', ROOM, 'epoch', digits(room.epoch), 'version', digits(room.version), 'server', server)
+end
+local function raise(above)
+  room.epoch = math.max(nowMs, room.epoch + 1, above + 1)
+  save()
+end
+
+local stored = redis.call('HMGET', ROOM, 'epoch', 'version', 'created', 'max', 'server')
+if stored[1] then
+  room = { epoch = tonumber(stored[1]), version = tonumber(stored[2]), created = stored[3], max = tonumber(stored[4]) }
+  if stored[5] ~= server then raise(0) end
+end
+
+local function count() return redis.call('HLEN', PARTICIPANTS) end
+
+local function reply(status, ...)
+  if not room then return { status, 0, 0, 0, ... } end
+  return { status, room.epoch, room.version, count(), ... }
+end
+
+-- Whether the caller's epoch is another one. One above the room's is a sign of lost changes too.
+local function isStale()
+  if callerEpoch == 0 or callerEpoch == room.epoch then return false end
+  if callerEpoch > room.epoch then raise(callerEpoch) end
+  return true
+end
+
+local function expireAll(ms)
+  for i = 1, 8 do redis.call('PEXPIRE', KEYS[i], ms) end
+end
+
+-- Ends a change: an empty room is kept for its grace, any other for its lifetime.
+local function commit()
+  save()
+  expireAll(count() == 0 and emptyGraceMs or lifetimeMs)
+end
+
+local function removeParticipant(id, reason)
+  local known = fields(redis.call('HGET', PARTICIPANTS, id), 2)
+  local node, identity = known[1], known[2]
+  redis.call('HDEL', PARTICIPANTS, id)
+  redis.call('HDEL', IDENTITIES, identity)
+  redis.call('ZREM', ROSTER, id)
+  redis.call('ZREM', PLACEMENT, netstring(node) .. id)
+  if redis.call('HINCRBY', NODES, node, -1) <= 0 then redis.call('HDEL', NODES, node) end
+  local published = redis.call('HGET', PUBLISHERS, id)
+  if published then
+    for _, track in ipairs(cmsgpack.unpack(published)) do redis.call('HDEL', TRACKS, track) end
+    redis.call('HDEL', PUBLISHERS, id)
+  end
+  redis.call('ZREMRANGEBYSCORE', DEPARTED, '-inf', digits((nowMs - departedMs) * 8 + 7))
+  redis.call('ZADD', DEPARTED, digits(nowMs * 8 + tonumber(reason)), id)
+  redis.call('PEXPIRE', DEPARTED, departedMs)
+  room.version = room.version + 1
+end
+
+local function publishedBy(id)
+  local packed = redis.call('HGET', PUBLISHERS, id)
+  return packed and cmsgpack.unpack(packed) or {}
+end
+
+local function setPublishedBy(id, tracks)
+  if #tracks == 0 then redis.call('HDEL', PUBLISHERS, id)
+  else redis.call('HSET', PUBLISHERS, id, cmsgpack.pack(tracks)) end
+end
+
+-- Values of a hash for many fields; unpack takes some thousands at most.
+local function getMany(key, names)
+  local values = {}
+  for first = 1, #names, 1000 do
+    local part = redis.call('HMGET', key, unpack(names, first, math.min(first + 999, #names)))
+    for _, value in ipairs(part) do values[#values + 1] = value end
+  end
+  return values
+end
+
+-- Created, limit, records of those who publish, tracks by id.
+local function snapshot()
+  return room.created, room.max, getMany(PARTICIPANTS, redis.call('HKEYS', PUBLISHERS)), redis.call('HGETALL', TRACKS)
+end
+
+-- Ids on a node: members of the placement that begin with its name. No UTF-8 text has a byte 255.
+local function participantsOn(node)
+  local prefix = netstring(node)
+  local members = redis.call('ZRANGEBYLEX', PLACEMENT, '[' .. prefix, '(' .. prefix .. '\\255')
+  for i, member in ipairs(members) do members[i] = string.sub(member, #prefix + 1) end
+  return members
+end
+`;
+
+function script(body: string): RedisScript {
+  return new RedisScript(PRELUDE + body);
+}
+
+/** ARGV: participant id, identity, node id, message, limit of a new room. Reply: whether it joined, who was replaced, the room. */
+export const JOIN_SCRIPT = script(`
+local id, identity, node, message, max = ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+if not room then
+  -- What is left under the other keys belongs to nobody.
+  redis.call('DEL', unpack(KEYS))
+  room = { epoch = nowMs, version = 0, created = digits(nowMs), max = max }
+end
+local known = redis.call('HGET', PARTICIPANTS, id)
+if known then
+  if fields(known, 2)[2] ~= identity then return reply('PERMISSION_DENIED') end
+  return reply('ok', 0, '', snapshot())
+end
+local replaced = ''
+local other = redis.call('HGET', IDENTITIES, identity)
+if other then
+  replaced = redis.call('HGET', PARTICIPANTS, other)
+  removeParticipant(other, ARGV[10])
+elseif room.max > 0 and count() >= room.max then
+  return reply('ROOM_FULL')
+end
+redis.call('HSET', ROOM, 'created', room.created, 'max', room.max)
+redis.call('HSET', PARTICIPANTS, id, netstring(node) .. netstring(identity) .. netstring(digits(nowMs)) .. message)
+redis.call('HSET', IDENTITIES, identity, id)
+redis.call('ZADD', ROSTER, 0, id)
+redis.call('ZADD', PLACEMENT, 0, netstring(node) .. id)
+redis.call('HINCRBY', NODES, node, 1)
+redis.call('ZREM', DEPARTED, id)
+room.version = room.version + 1
+commit()
+return reply('ok', 1, replaced, snapshot())
+`);
+
+/** ARGV: participant id, reason. Reply: whether it left now. */
+export const LEAVE_SCRIPT = script(`
+local id = ARGV[5]
+if not room or redis.call('HEXISTS', PARTICIPANTS, id) == 0 then return reply('ok', 0) end
+if isStale() then return reply('STALE_EPOCH') end
+removeParticipant(id, ARGV[6])
+commit()
+return reply('ok', 1)
+`);
+
+/** ARGV: track id, participant id, message (with the mute flag off), "1" when muted, limit. Reply: whether it is new, its publisher. */
+export const PUBLISH_SCRIPT = script(`
+local track, id, message, muted, limit = ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+if not room then return reply('PARTICIPANT_NOT_FOUND') end
+if isStale() then return reply('STALE_EPOCH') end
+local publisher = redis.call('HGET', PARTICIPANTS, id)
+if not publisher then return reply('PARTICIPANT_NOT_FOUND') end
+local known = redis.call('HGET', TRACKS, track)
+if known and fields(known, 2)[2] ~= id then return reply('PERMISSION_DENIED') end
+local record = netstring(muted) .. netstring(id) .. message
+if known == record then return reply('ok', 0, publisher) end
+if not known then
+  local published = publishedBy(id)
+  if #published >= limit then return reply('TRACK_LIMIT') end
+  published[#published + 1] = track
+  setPublishedBy(id, published)
+end
+redis.call('HSET', TRACKS, track, record)
+room.version = room.version + 1
+commit()
+return reply('ok', 1, publisher)
+`);
+
+/** ARGV: track id. Reply: whether it went now, whose it was. */
+export const UNPUBLISH_SCRIPT = script(`
+local track = ARGV[5]
+local known = room and redis.call('HGET', TRACKS, track)
+if not known then return reply('ok', 0, '') end
+if isStale() then return reply('STALE_EPOCH') end
+local id = fields(known, 2)[2]
+local left = {}
+for _, other in ipairs(publishedBy(id)) do
+  if other ~= track then left[#left + 1] = other end
+end
+setPublishedBy(id, left)
+redis.call('HDEL', TRACKS, track)
+room.version = room.version + 1
+commit()
+return reply('ok', 1, id)
+`);
+
+/** ARGV: track id, "1" when muted. Reply: whether that is new, whose it is. */
+export const MUTE_SCRIPT = script(`
+local track, muted = ARGV[5], ARGV[6]
+if not room then return reply('TRACK_NOT_FOUND') end
+if isStale() then return reply('STALE_EPOCH') end
+local known = redis.call('HGET', TRACKS, track)
+if not known then return reply('TRACK_NOT_FOUND') end
+local now = fields(known, 2)
+if now[1] == muted then return reply('ok', 0, now[2]) end
+redis.call('HSET', TRACKS, track, netstring(muted) .. string.sub(known, #netstring(now[1]) + 1))
+room.version = room.version + 1
+commit()
+return reply('ok', 1, now[2])
+`);
+
+/** Reply: the room. */
+export const READ_ROOM_SCRIPT = script(`
+if not room then return reply('ROOM_NOT_FOUND') end
+return reply('ok', snapshot())
+`);
+
+/** ARGV: participant id. Reply: its record. */
+export const READ_PARTICIPANT_SCRIPT = script(`
+return reply('ok', room and redis.call('HGET', PARTICIPANTS, ARGV[5]) or '')
+`);
+
+/** ARGV: id to start after, how many. Reply: records. */
+export const READ_ROSTER_SCRIPT = script(`
+if not room then return reply('ROOM_NOT_FOUND') end
+local ids = redis.call('ZRANGEBYLEX', ROSTER, '(' .. ARGV[5], '+', 'LIMIT', 0, ARGV[6])
+return reply('ok', getMany(PARTICIPANTS, ids))
+`);
+
+/** Reply: limit, participants by node. */
+export const READ_OCCUPANCY_SCRIPT = script(`
+if not room then return reply('ROOM_NOT_FOUND') end
+return reply('ok', room.max, redis.call('HGETALL', NODES))
+`);
+
+/** ARGV: node id, grace in ms, reason, then the ids that the node holds. Reply: removed, gone (id, reason …), missing, left on the node. */
+export const RECONCILE_SCRIPT = script(`
+if not room then return reply('ROOM_NOT_FOUND') end
+local node, beforeMs, reason = ARGV[5], nowMs - tonumber(ARGV[6]), ARGV[7]
+if callerEpoch > room.epoch then raise(callerEpoch) end
+local here, held = {}, {}
+for i = 8, #ARGV do held[ARGV[i]] = true end
+local removed, gone, missing, remaining = {}, {}, {}, 0
+local mayRemove = callerEpoch == 0 or callerEpoch == room.epoch
+for _, id in ipairs(participantsOn(node)) do
+  here[id] = true
+  local isGhost = mayRemove and not held[id]
+    and tonumber(fields(redis.call('HGET', PARTICIPANTS, id), 3)[3]) < beforeMs
+  if isGhost then
+    removeParticipant(id, reason)
+    removed[#removed + 1] = id
+  else
+    remaining = remaining + 1
+  end
+end
+for id in pairs(held) do
+  if not here[id] then
+    local score = redis.call('ZSCORE', DEPARTED, id)
+    if redis.call('HEXISTS', PARTICIPANTS, id) == 1 then
+      gone[#gone + 1], gone[#gone + 2] = id, 0
+    elseif score then
+      gone[#gone + 1], gone[#gone + 2] = id, tonumber(score) % 8
+    else
+      missing[#missing + 1] = id
+    end
+  end
+end
+if #removed > 0 then commit()
+elseif count() > 0 and redis.call('PTTL', ROOM) < lifetimeMs / 2 then expireAll(lifetimeMs) end
+return reply('ok', removed, gone, missing, remaining)
+`);
+
+/** ARGV: node id, reason. Reply: removed. */
+export const REMOVE_NODE_SCRIPT = script(`
+if not room then return reply('ok', {}) end
+local removed = participantsOn(ARGV[5])
+for _, id in ipairs(removed) do removeParticipant(id, ARGV[6]) end
+if #removed > 0 then commit() end
+return reply('ok', removed)
+`);
+
+export const RAISE_EPOCH_SCRIPT = script(`
+if not room then return reply('ROOM_NOT_FOUND') end
+raise(0)
+return reply('ok')
+`);
