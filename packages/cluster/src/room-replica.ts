@@ -1,5 +1,5 @@
-import { Participant, Room, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
-import type { RoomEvent } from "@cation/proto/state/v1/state";
+import { Room, RoomSnapshot } from "@cation/proto/state/v1/state";
+import type { Participant, RoomEvent, Track } from "@cation/proto/state/v1/state";
 
 /**
  * What changed in a replica. `reset`: everything may have; the value is the room as it is known now. The others are

@@ -59,7 +59,7 @@ async function* adaptOneSided(
   method: MethodDefinition,
   handler: Handler,
   requests: AsyncIterable<unknown>,
-): AsyncGenerator<unknown> {
+): AsyncGenerator {
   if (method.requestStream) {
     yield await (handler(requests) as Promise<unknown>);
     return;

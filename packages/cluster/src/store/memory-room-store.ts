@@ -45,7 +45,7 @@ export class MemoryRoomStore implements RoomStore {
     const known = room.participant(participant.participantId);
     if (known && known.identity !== participant.identity)
       throw new CodedError("PERMISSION_DENIED", "The participant id belongs to another identity.");
-    let replaced = known ? undefined : room.findIdentity(participant.identity);
+    const replaced = known ? undefined : room.findIdentity(participant.identity);
     if (!known) {
       if (replaced) room.removeParticipant(replaced.participantId, LeaveReason.REPLACED, nowMs);
       else room.checkSpace();
@@ -86,6 +86,10 @@ export class MemoryRoomStore implements RoomStore {
     room.fence(epoch, this.#clock.nowMs());
     room.setTrackMuted(trackId, muted);
     return this.#commit(room);
+  }
+
+  async readPoints(roomIds: readonly string[]): Promise<(RoomPoint | undefined)[]> {
+    return roomIds.map((roomId) => this.#find(roomId)?.point);
   }
 
   async readRoom(roomId: string): Promise<RoomSnapshot | undefined> {

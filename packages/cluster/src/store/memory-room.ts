@@ -1,5 +1,6 @@
 import type { GoneParticipant } from "@cation/proto/islb/v1/islb";
-import { LeaveReason, Participant, Room, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
+import { LeaveReason, Participant, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
+import type { Room } from "@cation/proto/state/v1/state";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { RoomOccupancy, RoomPoint } from "./room-store.ts";
 import { SortedIds } from "./sorted-ids.ts";

@@ -27,6 +27,8 @@ export interface RoomStore {
   /** Mutes or unmutes. No change when it is so. Errors: TRACK_NOT_FOUND, STALE_EPOCH. */
   setTrackMuted(change: SetTrackMuted): Promise<StoredChange>;
 
+  /** Where rooms stand, in the order asked; undefined for those that do not exist. Cheap, for many rooms at once. */
+  readPoints(roomIds: readonly string[]): Promise<(RoomPoint | undefined)[]>;
   /** Publishers, tracks and the count of participants; undefined when there is no such room. */
   readRoom(roomId: string): Promise<RoomSnapshot | undefined>;
   readParticipant(roomId: string, participantId: string): Promise<FoundParticipant | undefined>;
