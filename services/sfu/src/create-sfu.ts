@@ -272,8 +272,17 @@ class SfuServer implements Sfu {
 
   #measureLoad(): NodeLoad {
     const participants = this.sessionCount;
-    const { stress, ...measured } = this.#meter.measure(this.#deps.clock.monotonicMs());
-    return { ...measured, stress, participants, rooms: this.#rooms.rooms.size, tracks: this.#tracks.size };
+    const { stress, cpu, packetsPerSecond, egressBps } = this.#meter.measure(this.#deps.clock.monotonicMs());
+    return {
+      stress,
+      cpu,
+      // Whole numbers on the wire.
+      packetsPerSecond: Math.round(packetsPerSecond),
+      egressBps: Math.round(egressBps),
+      participants,
+      rooms: this.#rooms.rooms.size,
+      tracks: this.#tracks.size,
+    };
   }
 
   #reported({ nodes, staleRoomIds, corrections }: ReportNodeResponse): void {
