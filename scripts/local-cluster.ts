@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { findFreePort, findFreePortNear } from "./free-port.ts";
+import { FreePorts } from "./free-ports.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 import { requireTool } from "./test-tools.ts";
 
@@ -122,6 +122,7 @@ class Launcher {
   readonly #options: ClusterOptions;
   readonly #folder: string;
   readonly #processes: ClusterProcess[];
+  readonly #ports = new FreePorts();
 
   constructor(options: ClusterOptions, folder: string, processes: ClusterProcess[]) {
     this.#options = options;
@@ -131,7 +132,7 @@ class Launcher {
 
   async startRedis(): Promise<LocalCluster["redis"]> {
     const command = requireTool("redis-server", process.env);
-    const port = await findFreePort();
+    const port = await this.#ports.take();
     const args = ["--bind", HOST, "--port", String(port), "--save", "", "--appendonly", "no", "--dir", this.#folder];
     const isReady = (): Promise<boolean> => answers(port, "PING\r\n", "+PONG");
     return { ...(await this.#start("redis", command, args, {}, isReady)), url: `redis://${HOST}:${port}` };
@@ -139,15 +140,15 @@ class Launcher {
 
   async startNats(): Promise<LocalCluster["nats"]> {
     const command = requireTool("nats-server", process.env);
-    const port = await findFreePort();
+    const port = await this.#ports.take();
     const isReady = (): Promise<boolean> => answers(port, "", "INFO ");
     const started = await this.#start("nats", command, ["--addr", HOST, "--port", String(port)], {}, isReady);
     return { ...started, url: `nats://${HOST}:${port}` };
   }
 
   async startIslb(index: number, redisUrl: string, natsUrl: string): Promise<IslbProcess> {
-    const grpcPort = await findFreePort();
-    const adminPort = await findFreePort();
+    const grpcPort = await this.#ports.take();
+    const adminPort = await this.#ports.take();
     const started = await this.#startService("islb", index, adminPort, {
       CATION_ISLB_GRPC_HOST: HOST,
       CATION_ISLB_GRPC_PORT: String(grpcPort),
@@ -161,9 +162,9 @@ class Launcher {
   }
 
   async startSfu(index: number, islbAddresses: string, natsUrl: string): Promise<SfuProcess> {
-    const grpcPort = await findFreePort();
-    const adminPort = await findFreePort();
-    const mediaPort = await findFreePort();
+    const grpcPort = await this.#ports.take();
+    const adminPort = await this.#ports.take();
+    const mediaPort = await this.#ports.take();
     const nodeId = `sfu-${index}`;
     const started = await this.#startService("sfu", index, adminPort, {
       CATION_SFU_MODE: "development",
@@ -183,7 +184,7 @@ class Launcher {
 
   async startSignal(index: number, islbAddresses: string): Promise<SignalProcess> {
     const { wishUsualPorts, webRoot } = this.#options;
-    const httpPort = await (wishUsualPorts === true ? findFreePortNear(FIRST_SIGNAL_PORT + index - 1) : findFreePort());
+    const httpPort = await this.#ports.take(wishUsualPorts === true ? FIRST_SIGNAL_PORT + index - 1 : 0);
     const started = await this.#startService("signal", index, httpPort, {
       CATION_SIGNAL_MODE: "development",
       CATION_SIGNAL_HTTP_HOST: HOST,

@@ -28,7 +28,8 @@ function readHttpTls({ tlsCertFile, tlsKeyFile }: SignalConfig): { tls?: { key: 
 
 async function main(): Promise<void> {
   const config = loadSignalConfig(process.env);
-  const logger = createLogger({ service: "signal", level: config.logLevel, format: config.logFormat });
+  const { logLevel: level, logFormat: format } = config;
+  const logger = createLogger({ service: "signal", level, format, colors: process.stdout.isTTY });
   const grpc = readGrpcTls(config);
   const islb = grpcClient<IslbService>(IslbServiceDefinition, config.islbAddresses.join(","), grpc);
   const sfus = new SfuClients(systemClock, grpc);

@@ -3,20 +3,22 @@ import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 
 const HOST = "127.0.0.1";
-const ATTEMPTS = 20;
+const ATTEMPTS = 50;
 
-/** A port of loopback that was free a moment ago, for TCP and for UDP. */
-export async function findFreePort(): Promise<number> {
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const port = await findFreeTcpPort(0);
-    if (port !== undefined && (await isUdpPortFree(port))) return port;
+/** Finds ports of loopback that are free for TCP and UDP, and gives none out twice. */
+export class FreePorts {
+  readonly #given = new Set<number>();
+
+  /** The wished port when it is free, or any. */
+  async take(wished = 0): Promise<number> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const port = await findFreeTcpPort(attempt === 0 ? wished : 0);
+      if (port === undefined || this.#given.has(port) || !(await isUdpPortFree(port))) continue;
+      this.#given.add(port);
+      return port;
+    }
+    throw new Error(`No port of ${HOST} is free for both TCP and UDP.`);
   }
-  throw new Error(`No port of ${HOST} is free for both TCP and UDP.`);
-}
-
-/** The wished port when it is free, or another one. */
-export async function findFreePortNear(wished: number): Promise<number> {
-  return (await findFreeTcpPort(wished)) ?? findFreePort();
 }
 
 function findFreeTcpPort(wished: number): Promise<number | undefined> {
