@@ -1,0 +1,66 @@
+import { Counter, Gauge, Histogram } from "prom-client";
+import type { Registry } from "prom-client";
+
+/** What islb counts. */
+export interface IslbMetrics {
+  /** By method and error code ("OK" without error). */
+  readonly calls: Counter<"method" | "code">;
+  readonly callDuration: Histogram<"method">;
+  /** By kind of change. */
+  readonly events: Counter<"change">;
+  /** Participants removed because their node did not hold them. */
+  readonly ghosts: Counter;
+  /** Nodes declared lost. */
+  readonly lostNodes: Counter;
+  readonly nodes: Gauge<"state">;
+  /** 1 when the last attempt to reach the store succeeded. */
+  readonly storeReachable: Gauge;
+}
+
+const BUCKETS_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1];
+
+export function createIslbMetrics(registry: Registry): IslbMetrics {
+  const registers = [registry];
+  return {
+    calls: new Counter({
+      name: "cation_islb_calls_total",
+      help: "Calls that were answered, by method and error code.",
+      labelNames: ["method", "code"],
+      registers,
+    }),
+    callDuration: new Histogram({
+      name: "cation_islb_call_duration_seconds",
+      help: "Time to answer a call, by method.",
+      labelNames: ["method"],
+      buckets: BUCKETS_SECONDS,
+      registers,
+    }),
+    events: new Counter({
+      name: "cation_islb_room_events_total",
+      help: "Changes of rooms that were published, by kind.",
+      labelNames: ["change"],
+      registers,
+    }),
+    ghosts: new Counter({
+      name: "cation_islb_ghosts_removed_total",
+      help: "Participants removed because the node that they were on did not hold them.",
+      registers,
+    }),
+    lostNodes: new Counter({
+      name: "cation_islb_nodes_lost_total",
+      help: "Nodes declared lost, whose participants were removed.",
+      registers,
+    }),
+    nodes: new Gauge({
+      name: "cation_islb_nodes",
+      help: "Nodes on record: alive, draining, or silent (without a lease).",
+      labelNames: ["state"],
+      registers,
+    }),
+    storeReachable: new Gauge({
+      name: "cation_islb_store_reachable",
+      help: "1 when the last attempt to reach the store succeeded, else 0.",
+      registers,
+    }),
+  };
+}
