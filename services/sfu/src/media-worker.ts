@@ -143,6 +143,10 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     this.engine.closeProducer(producer);
   }
 
+  updateProducer(producer: Producer, params: ProducerParams): void {
+    this.engine.updateProducer(producer, params);
+  }
+
   setProducerMuted(producer: Producer, muted: boolean): void {
     this.#mutes.setMuted(producer, muted, this.nowUs());
   }

@@ -109,13 +109,21 @@ function describeEncoding(rid: string, index: number, described: readonly Encodi
   };
 }
 
-/** Whether the engine would take the m-line in just as it does now: a new offer repeats most of the one before. */
-export function isSameMedia(before: ProducerParams, after: ProducerParams): boolean {
-  return (
-    before.kind === after.kind &&
-    JSON.stringify([before.codecs, before.extensions, before.encodings]) ===
-      JSON.stringify([after.codecs, after.extensions, after.encodings])
-  );
+/** What a new offer does to an m-line that is published. */
+export type MediaChange =
+  /** Offers repeat most of the one before. */
+  | "none"
+  /** Other ssrcs: the track goes on. */
+  | "streams"
+  /** Other codecs, encodings or source: another track. */
+  | "track";
+
+/** Compares an m-line as it is published with what a new offer says of it. */
+export function compareMedia(before: ProducerParams, after: ProducerParams): MediaChange {
+  const ofTrack = ({ kind, codecs, extensions, encodings }: ProducerParams): string =>
+    JSON.stringify([kind, codecs, extensions, encodings.map(({ rid }) => rid)]);
+  if (ofTrack(before) !== ofTrack(after)) return "track";
+  return JSON.stringify(before.encodings) === JSON.stringify(after.encodings) ? "none" : "streams";
 }
 
 /** Ids of all m-lines together; in a bundle an id means the same on each (RFC 9143 §9.2). */

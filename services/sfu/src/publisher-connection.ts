@@ -12,8 +12,8 @@ import type { PublisherOffer as ParsedOffer } from "@cation/webrtc/sdp/publisher
 import type { TransportState } from "@cation/webrtc/transport-state";
 import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
 import type { LocalTracks } from "./local-tracks.ts";
-import { isSameMedia, mergeExtensions, readSentMedia, toProducerParams, toTrackRecord } from "./published-media.ts";
-import type { SentMedia } from "./published-media.ts";
+import { compareMedia, mergeExtensions, readSentMedia, toProducerParams, toTrackRecord } from "./published-media.ts";
+import type { MediaChange, SentMedia } from "./published-media.ts";
 import { readSdp } from "./sdp-errors.ts";
 import { SerialQueue } from "./serial-queue.ts";
 
@@ -21,6 +21,8 @@ import { SerialQueue } from "./serial-queue.ts";
 export interface PublisherMedia extends ClientTransportOpener {
   addProducer(params: ProducerParams): Producer;
   closeProducer(producer: Producer): void;
+  /** The same track with other ssrcs. */
+  updateProducer(producer: Producer, params: ProducerParams): void;
   /** While set, the producer's packets go no further. */
   setProducerMuted(producer: Producer, muted: boolean): void;
 }
@@ -51,7 +53,7 @@ export interface StoredRoom {
 interface Published {
   readonly mid: string;
   readonly track: Track;
-  readonly params: ProducerParams;
+  params: ProducerParams;
   readonly producer: Producer;
   /** As its owner wants it; somebody else may have muted it nevertheless. */
   muted: boolean;
@@ -206,10 +208,12 @@ export class PublisherConnection {
     try {
       for (const [mid, media] of sent) {
         const before = this.#published.get(mid);
-        if (before && isUnchanged(before, media)) continue;
-        if (before) replaced.push(before);
-        // The producer's ssrcs and mid are free again only once the one before is closed.
-        if (before) this.#dispose(before);
+        if (before && this.#goesOn(before, media)) continue;
+        if (before) {
+          replaced.push(before);
+          // Its ssrcs and mid are free only once it is closed.
+          this.#dispose(before);
+        }
         added.push(this.#add(mid, media, transport));
       }
       await Promise.all(added.map((published) => this.#publish(published)));
@@ -220,6 +224,17 @@ export class PublisherConnection {
       await Promise.all(replaced.map(({ track }) => this.#tellUnpublished(track.trackId)));
     }
     await Promise.all(gone.map((published) => this.#remove(published)));
+  }
+
+  /** Whether the m-line carries the same track as before; takes over what is new about it. */
+  #goesOn(published: Published, sent: SentMedia): boolean {
+    const params = toProducerParams(sent, published.track.trackId, published.params.transport);
+    const change = changeOf(published, sent, params);
+    if (change === "streams") {
+      this.#options.media.updateProducer(published.producer, params);
+      published.params = params;
+    }
+    return change !== "track";
   }
 
   #add(mid: string, sent: SentMedia, transport: ClientTransport): Published {
@@ -304,10 +319,9 @@ export class PublisherConnection {
   }
 }
 
-function isUnchanged({ track, params }: Published, sent: SentMedia): boolean {
+function changeOf({ track, params }: Published, sent: SentMedia, after: ProducerParams): MediaChange {
   const { source, name } = sent.description;
-  const after = toProducerParams(sent, track.trackId, params.transport);
-  return track.source === source && track.name === name && isSameMedia(params, after);
+  return track.source === source && track.name === name ? compareMedia(params, after) : "track";
 }
 
 function sharesFingerprint(known: readonly DtlsFingerprint[], announced: readonly DtlsFingerprint[]): boolean {

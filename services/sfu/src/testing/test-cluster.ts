@@ -1,0 +1,78 @@
+import { InProcessEventBus } from "@cation/cluster/events/in-process-event-bus";
+import { directClient } from "@cation/cluster/rpc/direct-client";
+import { directDuplex } from "@cation/cluster/rpc/direct-duplex";
+import { IslbServiceDefinition } from "@cation/proto/islb/v1/islb";
+import type { IslbService } from "@cation/proto/islb/v1/islb";
+import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
+import { SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
+import type { SfuService } from "@cation/proto/sfu/v1/sfu";
+import { systemClock } from "@cation/service-kit/clock";
+import { CodedError } from "@cation/service-kit/coded-error";
+import { createLogger } from "@cation/service-kit/logger";
+import type { LogLevel } from "@cation/service-kit/logger";
+import { createSfu } from "../create-sfu.ts";
+import type { Sfu } from "../create-sfu.ts";
+import { loadSfuConfig } from "../sfu-config.ts";
+import { MemoryIslb } from "./memory-islb.ts";
+
+/** Several sfu nodes in one process, on loopback, that reach each other and an islb by the encoded messages. */
+export class TestCluster {
+  readonly events = new InProcessEventBus();
+  readonly islb = new MemoryIslb(this.events);
+  readonly sfus: Sfu[] = [];
+  /** Nodes whose relay links cannot be opened, and are cut. */
+  readonly unreachable = new Set<string>();
+  /** Links opened so far, by node that was called. */
+  readonly linksOpened: string[] = [];
+
+  /** Starts the nodes. `logLevel` for looking into a failing test. */
+  static async start(nodeIds: readonly string[], logLevel: LogLevel = "silent"): Promise<TestCluster> {
+    const cluster = new TestCluster();
+    for (const nodeId of nodeIds) await cluster.add(nodeId, logLevel);
+    return cluster;
+  }
+
+  async add(nodeId: string, logLevel: LogLevel = "silent"): Promise<Sfu> {
+    const config = loadSfuConfig({
+      CATION_SFU_MODE: "development",
+      CATION_SFU_NODE_ID: nodeId,
+      CATION_SFU_MEDIA_HOST: "127.0.0.1",
+      CATION_SFU_MEDIA_PORT: "0",
+      CATION_SFU_MEDIA_SLOT_COUNT: "4096",
+    });
+    const sfu = await createSfu({
+      config,
+      islb: directClient<IslbService>(IslbServiceDefinition, this.islb),
+      events: this.events,
+      relayClient: (address) => {
+        const peer = this.find(address);
+        if (this.unreachable.has(address)) throw new CodedError("SFU_UNAVAILABLE");
+        this.linksOpened.push(address);
+        return directDuplex(RelayServiceDefinition, "link", peer.serveRelay);
+      },
+      // Nodes are addressed by their names.
+      readGrpcAddress: () => nodeId,
+      clock: systemClock,
+      logger: createLogger({ service: nodeId, level: logLevel, format: "pretty" }),
+    });
+    this.sfus.push(sfu);
+    await sfu.start();
+    return sfu;
+  }
+
+  find(nodeId: string): Sfu {
+    const sfu = this.sfus.find((one) => one.nodeId === nodeId);
+    if (!sfu) throw new CodedError("NODE_NOT_FOUND");
+    return sfu;
+  }
+
+  /** The control side of a node, as signal sees it. */
+  clientOf(nodeId: string): SfuService {
+    return directClient<SfuService>(SfuServiceDefinition, this.find(nodeId).service);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.sfus.map((sfu) => sfu.close()));
+    await this.events.close();
+  }
+}
