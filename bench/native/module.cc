@@ -3,6 +3,7 @@
 #include <node_api.h>
 
 #include <cstring>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -60,11 +61,14 @@ class Result {
 };
 
 napi_value source(napi_env env, const Options& o) {
-  bench::SourceResult r = bench::runSource({int(o.number("localPort")), int(o.number("targetPort")),
-                                            uint32_t(o.number("transportIndex")), uint32_t(o.number("ssrc")),
-                                            uint32_t(o.number("firstSequence")), int(o.number("payloadType")),
-                                            int(o.number("packetBytes")), o.number("packetsPerSecond"),
-                                            o.number("durationMs")});
+  bench::SourceOptions options{int(o.number("firstLocalPort")), int(o.number("targetPort")),
+                               int(o.number("publishers")), uint32_t(o.number("firstTransportIndex")),
+                               uint32_t(o.number("firstSsrc")), uint32_t(o.number("firstSequence")),
+                               int(o.number("payloadType")), int(o.number("packetBytes")), {},
+                               o.number("packetsPerSecond"), o.number("durationMs")};
+  std::istringstream perFrame(o.text("packetsPerFrame"));
+  for (int n; perFrame >> n;) options.packetsPerFrame.push_back(n);
+  bench::SourceResult r = bench::runSource(options);
   return Result(env).set("sent", double(r.sent)).set("failed", double(r.failed)).set("seconds", r.seconds);
 }
 

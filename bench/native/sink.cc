@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <memory>
 #include <sstream>
+#include <unordered_map>
 
 #include "common.h"
 #include "srtp.h"
@@ -84,24 +85,23 @@ class Subscriber {
     uint16_t seq = getU16(p + 2);
     packets++;
     bytes += n;
-    if (mediaSsrc_ == 0) {
-      mediaSsrc_ = ssrc;
-      expected_ = seq;
-    }
     if (o_.feedback && o_.transportCcExtensionId) noteArrival(p, n, nowUs);
-    if (ssrc != mediaSsrc_) {
+    if (ssrc & 1) {  // media has even numbers, RTX odd ones
       rtx++;
       return;
     }
-    int16_t ahead = int16_t(seq - expected_);
+    if (mediaSsrc_ == 0) mediaSsrc_ = ssrc;
+    auto [stream, isNew] = expected_.try_emplace(ssrc, seq);
+    uint16_t& expected = stream->second;
+    int16_t ahead = int16_t(seq - expected);
     if (ahead < 0) {
       reordered++;
       if (lost > 0) lost--;
       return;
     }
     lost += ahead;
-    expected_ = seq + 1;
-    if (o_.feedback && int(nextRandom() % 1000) < o_.nackPermille) nacks_.push_back(seq);
+    expected = seq + 1;
+    if (o_.feedback && ssrc == mediaSsrc_ && int(nextRandom() % 1000) < o_.nackPermille) nacks_.push_back(seq);
   }
 
   void noteArrival(const uint8_t* p, int n, int64_t nowUs) {
@@ -193,7 +193,7 @@ class Subscriber {
     uint8_t p[32] = {0x81, 201, 0, 7};
     putU32(p + 4, kFeedbackSsrc + index_);
     putU32(p + 8, mediaSsrc_);
-    putU32(p + 16, uint16_t(expected_ - 1));
+    putU32(p + 16, uint16_t(expected_[mediaSsrc_] - 1));
     sendRtcp(p, 32);
   }
 
@@ -241,7 +241,7 @@ class Subscriber {
   int fd_;
   Gcm gcm_;
   uint32_t random_ = 1, mediaSsrc_ = 0, rtcpIndex_ = 1;
-  uint16_t expected_ = 0;
+  std::unordered_map<uint32_t, uint16_t> expected_;
   uint8_t feedbackCount_ = 0;
   int64_t nextFeedbackUs_, nextReportUs_, nextConsentUs_;
   std::vector<Arrival> arrivals_;

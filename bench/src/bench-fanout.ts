@@ -1,4 +1,4 @@
-import { runBare, runSut, type FanoutLoad } from "./fanout.ts";
+import { runBare, runSut, type Load } from "./run.ts";
 import { progress, type BenchOptions } from "./options.ts";
 import { median, round } from "./statistics.ts";
 
@@ -41,7 +41,10 @@ export async function benchFanout(subscribers: number, options: BenchOptions): P
   const { backend } = options;
   const how = { backend, senderThreads: 0, feedback: false, measureDelay: false };
   const arrivalsPerSecond = Math.min(PACKETS_PER_SECOND, Math.floor((MAX_SHARE * 1e6) / (5 * subscribers)));
-  const load: FanoutLoad = {
+  const load: Load = {
+    publishers: 1,
+    packetsPerFrame: [9],
+    wishes: "everything",
     subscribers,
     packetBytes: PACKET_BYTES,
     packetsPerSecond: arrivalsPerSecond,
@@ -115,7 +118,7 @@ export async function benchFanout(subscribers: number, options: BenchOptions): P
   };
 }
 
-function isComplete(received: number, load: FanoutLoad, packetsPerSecond: number): boolean {
+function isComplete(received: number, load: Load, packetsPerSecond: number): boolean {
   const expected = Math.floor((packetsPerSecond * load.durationMs) / 1000) * load.subscribers;
   return received >= expected * 0.999;
 }

@@ -5,13 +5,17 @@ import { buildNative } from "./native-build.ts";
 import { seated } from "./pinning.ts";
 
 export interface SourceOptions {
-  localPort: number;
+  firstLocalPort: number;
   targetPort: number;
-  transportIndex: number;
-  ssrc: number;
+  publishers: number;
+  firstTransportIndex: number;
+  firstSsrc: number;
   firstSequence: number;
   payloadType: number;
   packetBytes: number;
+  /** Of each encoding, lowest first, as numbers between spaces. */
+  packetsPerFrame: string;
+  /** Of each publisher, all encodings together. */
   packetsPerSecond: number;
   durationMs: number;
 }

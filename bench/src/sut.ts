@@ -1,33 +1,33 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { seated } from "./pinning.ts";
-import type { FanoutSutOptions, FanoutSutReady, FanoutSutResult } from "./fanout-sut.ts";
+import type { SutOptions, SutReady, SutResult } from "./sut-process.ts";
 
 /** A running system under test. */
 export class Sut {
-  readonly ready: FanoutSutReady;
+  readonly ready: SutReady;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, ready: FanoutSutReady) {
+  private constructor(child: ChildProcess, ready: SutReady) {
     this.#child = child;
     this.ready = ready;
   }
 
-  static async start(options: FanoutSutOptions): Promise<Sut> {
-    const script = join(import.meta.dirname, "fanout-sut.ts");
+  static async start(options: SutOptions): Promise<Sut> {
+    const script = join(import.meta.dirname, "sut-process.ts");
     const node = ["--expose-gc", script, JSON.stringify(options)];
     // With sender threads the point is to use more than one processor.
     const [command, args] = options.senderThreads > 0 ? [process.execPath, node] : seated("measured", node);
     const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
-    return new Sut(child, await nextMessage<FanoutSutReady>(child));
+    return new Sut(child, await nextMessage<SutReady>(child));
   }
 
   begin(): void {
     this.#child.send("begin");
   }
 
-  end(): Promise<FanoutSutResult> {
-    const result = nextMessage<FanoutSutResult>(this.#child);
+  end(): Promise<SutResult> {
+    const result = nextMessage<SutResult>(this.#child);
     this.#child.send("end");
     return result;
   }

@@ -1,7 +1,7 @@
 /**
- * Child process: the system under test of the fan-out bench. Engine and I/O backend as an sfu holds them, with one
- * publisher and many subscribers whose keys are given instead of shaken hands for. argv: FanoutSutOptions as JSON.
- * Speaks IPC: sends "ready", measures between "begin" and "end", answers with FanoutSutResult.
+ * Child process: the system under test. Engine and I/O backend as an sfu holds them, with publishers and subscribers whose
+ * keys are given instead of shaken hands for. argv: SutOptions as JSON. Speaks IPC: sends SutReady, measures between
+ * "begin" and "end", answers with SutResult.
  */
 import { PerformanceObserver } from "node:perf_hooks";
 import type { CodecParameters } from "@cation/engine/codec-parameters";
@@ -19,11 +19,13 @@ import type { DtlsProvider } from "@cation/webrtc/dtls";
 import { DelayHistogram } from "./delay-histogram.ts";
 import { serverKeys } from "./keys.ts";
 
-export interface FanoutSutOptions {
+export interface SutOptions {
   backend: MediaIoBackend;
   senderThreads: number;
   publishers: number;
-  publisherPort: number;
+  firstPublisherPort: number;
+  /** Simulcast encodings of each publisher. */
+  encodings: number;
   firstSubscriberPort: number;
   subscribers: number;
   /** Transports of subscribers answer STUN, and take feedback. */
@@ -32,16 +34,21 @@ export interface FanoutSutOptions {
   measureDelay: boolean;
   kind: "audio" | "video";
   payloadType: number;
+  /**
+   * "everything": each subscriber receives the best encoding of every publisher. "meeting": subscriber i is publisher i
+   * too; it receives the best encoding of its neighbour, the lowest of the others, and not its own.
+   */
+  wishes: "everything" | "meeting";
 }
 
-export interface FanoutSutReady {
+export interface SutReady {
   port: number;
   backend: string;
   /** "ufrag pwd ufrag pwd …" of the subscribers' transports. */
   credentials: string;
 }
 
-export interface FanoutSutResult {
+export interface SutResult {
   backend: string;
   received: number;
   sent: number;
@@ -89,7 +96,7 @@ class BenchSink implements PacketSink {
   }
 }
 
-const options = JSON.parse(process.argv[2]!) as FanoutSutOptions;
+const options = JSON.parse(process.argv[2]!) as SutOptions;
 const { io, backend } = await openMediaIo({
   host: "127.0.0.1",
   port: 0,
@@ -129,7 +136,7 @@ function codec(payloadType: number): CodecParameters {
 function openPublisher(index: number) {
   const transport = io.openTransport();
   io.setSrtpKeys(transport, serverKeys(index));
-  io.setRemote(transport, { protocol: "udp", address: "127.0.0.1", port: options.publisherPort + index });
+  io.setRemote(transport, { protocol: "udp", address: "127.0.0.1", port: options.firstPublisherPort + index });
   engine.openTransport(transport, sink, { extensions: NO_HEADER_EXTENSIONS, cname: `publisher-${index}` });
   return engine.addProducer({
     trackId: `track-${index}` as TrackId,
@@ -139,7 +146,11 @@ function openPublisher(index: number) {
     mid: "0",
     codecs: [codec(options.payloadType)],
     extensions: NO_HEADER_EXTENSIONS,
-    encodings: [{ rid: "", ssrc: 1000 + index, rtxSsrc: 0 }],
+    encodings: Array.from({ length: options.encodings }, (_, encoding) => ({
+      rid: options.encodings > 1 ? String(encoding) : "",
+      ssrc: 1000 + 16 * index + encoding,
+      rtxSsrc: 0,
+    })),
   });
 }
 
@@ -158,8 +169,9 @@ function openSubscriber(index: number, credentials: string[]): void {
   io.setRemote(transport, { protocol: "udp", address: "127.0.0.1", port: options.firstSubscriberPort + index });
   engine.openTransport(transport, sink, { extensions: EXTENSIONS, cname: "bench" });
   producers.forEach((producer, p) => {
+    if (options.wishes === "meeting" && p === index) return;
     const ssrc = 0x10000 + index * 64 + p * 2;
-    engine.addConsumer(producer, {
+    const consumer = engine.addConsumer(producer, {
       transport,
       codecs: [codec(96)],
       extensions: EXTENSIONS,
@@ -167,6 +179,8 @@ function openSubscriber(index: number, credentials: string[]): void {
       mode: "single",
       streams: [{ ssrc, rtxSsrc: options.kind === "video" ? ssrc + 1 : 0 }],
     });
+    if (options.wishes === "meeting" && p !== (index + 1) % producers.length)
+      consumer.setPreferredLayers({ maxSpatialId: 0 }, io.nowUs());
   });
 }
 
@@ -224,7 +238,7 @@ function begin(): void {
   cpuStart = process.cpuUsage();
 }
 
-function end(): FanoutSutResult {
+function end(): SutResult {
   const cpu = process.cpuUsage(cpuStart);
   const stats = engine.stats();
   const counters = io.counters();
@@ -256,5 +270,5 @@ process.on("message", (message) => {
   }
 });
 process.on("disconnect", () => process.exit(0));
-const ready: FanoutSutReady = { port: io.port, backend, credentials: credentials.join(" ") };
+const ready: SutReady = { port: io.port, backend, credentials: credentials.join(" ") };
 process.send!(ready);

@@ -2,19 +2,32 @@ import type { MediaIoBackend } from "@cation/media-io/open-media-io";
 import { runNative, sleep, stopSink, type BareLoopResult, type SinkResult } from "./native.ts";
 import { freePorts } from "./ports.ts";
 import { Sut } from "./sut.ts";
-import type { FanoutSutResult } from "./fanout-sut.ts";
+import type { SutResult } from "./sut-process.ts";
 
-/** One run: a source sends to the system under test (or the bare loop), which sends to every subscriber of the sink. */
-export interface FanoutLoad {
+/** One run: publishers send to the system under test (or the bare loop), which sends to the sink's subscribers. */
+export interface Load {
+  publishers: number;
+  /** Of each simulcast encoding, lowest first. */
+  packetsPerFrame: readonly number[];
   subscribers: number;
   packetBytes: number;
+  /** Of each publisher, all encodings together. */
   packetsPerSecond: number;
   durationMs: number;
   kind: "audio" | "video";
+  wishes: "everything" | "meeting";
 }
 
-export interface FanoutRun {
-  result: FanoutSutResult;
+export interface SutHow {
+  backend: MediaIoBackend;
+  senderThreads: number;
+  /** Subscribers send feedback, reports and consent, and ask for 0.5 % of the packets again. */
+  feedback: boolean;
+  measureDelay: boolean;
+}
+
+export interface SutRun {
+  result: SutResult;
   sink: SinkResult;
 }
 
@@ -25,24 +38,25 @@ const TRANSPORT_CC_ID = 5;
 const SETTLE_MS = 400;
 
 interface Ports {
-  publisher: number;
+  firstPublisher: number;
   server: number;
   control: number;
   firstSubscriber: number;
 }
 
-async function choosePorts(subscribers: number): Promise<Ports> {
-  const first = await freePorts(subscribers + 3);
-  return { publisher: first, server: first + 1, control: first + 2, firstSubscriber: first + 3 };
+async function choosePorts(load: Load): Promise<Ports> {
+  const first = await freePorts(load.publishers + load.subscribers + 2);
+  const firstSubscriber = first + 2 + load.publishers;
+  return { server: first, control: first + 1, firstPublisher: first + 2, firstSubscriber };
 }
 
-function startSink(ports: Ports, serverPort: number, subscribers: number, credentials: string, feedback: boolean) {
+function startSink(ports: Ports, serverPort: number, load: Load, credentials: string, feedback: boolean) {
   return runNative("sink", {
     firstPort: ports.firstSubscriber,
-    subscribers,
+    subscribers: load.subscribers,
     controlPort: ports.control,
     serverPort,
-    firstSubscriberIndex: 1,
+    firstSubscriberIndex: load.publishers,
     feedback: feedback ? 1 : 0,
     transportCcExtensionId: feedback ? TRANSPORT_CC_ID : 0,
     nackPermille: feedback ? 5 : 0,
@@ -50,36 +64,37 @@ function startSink(ports: Ports, serverPort: number, subscribers: number, creden
   });
 }
 
-function startSource(ports: Ports, serverPort: number, load: FanoutLoad) {
+function startSource(ports: Ports, serverPort: number, load: Load) {
   return runNative("source", {
-    localPort: ports.publisher,
+    firstLocalPort: ports.firstPublisher,
     targetPort: serverPort,
-    transportIndex: 0,
-    ssrc: 1000,
+    publishers: load.publishers,
+    firstTransportIndex: 0,
+    firstSsrc: 1000,
     firstSequence: 1,
     payloadType: PAYLOAD_TYPE,
     packetBytes: load.packetBytes,
+    packetsPerFrame: load.packetsPerFrame.join(" "),
     packetsPerSecond: load.packetsPerSecond,
     durationMs: load.durationMs,
   });
 }
 
 /** The system under test, over real sockets with real SRTP. */
-export async function runSut(
-  load: FanoutLoad,
-  how: { backend: MediaIoBackend; senderThreads: number; feedback: boolean; measureDelay: boolean },
-): Promise<FanoutRun> {
-  const ports = await choosePorts(load.subscribers);
+export async function runSut(load: Load, how: SutHow): Promise<SutRun> {
+  const ports = await choosePorts(load);
   const sut = await Sut.start({
     ...how,
-    publishers: 1,
-    publisherPort: ports.publisher,
+    publishers: load.publishers,
+    firstPublisherPort: ports.firstPublisher,
+    encodings: load.packetsPerFrame.length,
     firstSubscriberPort: ports.firstSubscriber,
     subscribers: load.subscribers,
     kind: load.kind,
     payloadType: PAYLOAD_TYPE,
+    wishes: load.wishes,
   });
-  const sink = startSink(ports, sut.ready.port, load.subscribers, sut.ready.credentials, how.feedback);
+  const sink = startSink(ports, sut.ready.port, load, sut.ready.credentials, how.feedback);
   await sleep(SETTLE_MS);
   sut.begin();
   await startSource(ports, sut.ready.port, load);
@@ -91,16 +106,16 @@ export async function runSut(
   return run;
 }
 
-/** The bare C++ loop under the same arrivals, to the same sink. */
-export async function runBare(load: FanoutLoad): Promise<{ result: BareLoopResult; sink: SinkResult }> {
-  const ports = await choosePorts(load.subscribers);
-  const sink = startSink(ports, ports.server, load.subscribers, "", false);
+/** The bare C++ loop under the same arrivals, to the same sink. One publisher with one encoding. */
+export async function runBare(load: Load): Promise<{ result: BareLoopResult; sink: SinkResult }> {
+  const ports = await choosePorts(load);
+  const sink = startSink(ports, ports.server, load, "", false);
   const bare = runNative("bareLoop", {
     localPort: ports.server,
     firstSubscriberPort: ports.firstSubscriber,
     subscribers: load.subscribers,
     publisherIndex: 0,
-    firstSubscriberIndex: 1,
+    firstSubscriberIndex: load.publishers,
     durationMs: load.durationMs,
     batch: 64,
     extensionBytes: EXTENSION_BYTES,
