@@ -45,7 +45,7 @@ export function compactNtpFromUnixUs(unixUs: number): number {
 /** A duration in 1/65536 s, as DLSR carries it; clamped to what 32 bits hold. */
 export function compactNtpDurationFromUs(durationUs: number): number {
   const ticks = Math.round((durationUs * 0x1_0000) / US_PER_SECOND);
-  return ticks < 0 ? 0 : Math.min(ticks, 0xffff_ffff);
+  return ticks <= 0 ? 0 : Math.min(ticks, 0xffff_ffff);
 }
 
 /** Microseconds of a duration in 1/65536 s. */

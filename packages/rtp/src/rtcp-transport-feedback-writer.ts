@@ -59,7 +59,8 @@ export class TransportFeedbackWriter {
     }
     const chunks = offset + TRANSPORT_FEEDBACK_FIXED_BYTES;
     const statusCount = this.#classify(arrivalsUs, first, Math.min(count, MAX_STATUSES), referenceTime);
-    const deltas = this.#writeChunks(target, chunks, Math.min(end, target.length), statusCount);
+    const room = (Math.min(end, target.length) - offset) & ~3;
+    const deltas = this.#writeChunks(target, chunks, offset + room, statusCount);
     if (deltas < 0) return -1;
     const used = writeDeltas(target, deltas, arrivalsUs, first, this.written, referenceTime);
 
@@ -105,8 +106,7 @@ export class TransportFeedbackWriter {
     let deltaBytes = 0;
     let index = 0;
     while (index < statusCount) {
-      // Up to three bytes fill the message to a word.
-      const room = end - position - 2 - deltaBytes - 3;
+      const room = end - position - 2 - deltaBytes;
       if (room < 0) break;
       const length = this.#writeChunk(target, position, index, statusCount, room);
       if (length === 0) break;
@@ -118,7 +118,7 @@ export class TransportFeedbackWriter {
     return index === 0 ? -1 : position;
   }
 
-  /** Writes the chunk that holds most from `index` on, its deltas at most `room` bytes; returns how many statuses. */
+  /** Writes the chunk that holds most from `index` on, its deltas at most `room` bytes; returns how many statuses it has. */
   #writeChunk(target: Uint8Array, position: number, index: number, statusCount: number, room: number): number {
     const statuses = this.#statuses;
     const left = statusCount - index;
@@ -128,21 +128,33 @@ export class TransportFeedbackWriter {
 
     const oneBit = this.#isOneBit(index, Math.min(left, ONE_BIT_STATUSES));
     const vectorLength = Math.min(left, oneBit ? ONE_BIT_STATUSES : TWO_BIT_STATUSES);
-    if (run >= vectorLength) {
-      if (status > 0) run = Math.min(run, Math.floor(room / status));
-      writeU16(target, position, (status << 13) | run);
-      return run;
+    if (run < vectorLength && this.#writeVector(target, position, index, vectorLength, oneBit, room)) {
+      return vectorLength;
     }
+    if (status > 0) run = Math.min(run, Math.floor(room / status));
+    writeU16(target, position, (status << 13) | run);
+    return run;
+  }
+
+  /** False where the deltas would not fit; what was written does not matter then. */
+  #writeVector(
+    target: Uint8Array,
+    position: number,
+    index: number,
+    length: number,
+    oneBit: boolean,
+    room: number,
+  ): boolean {
     let vector = oneBit ? 0x8000 : 0xc000;
     let deltaBytes = 0;
-    for (let i = 0; i < vectorLength; i++) {
-      const symbol = statuses[index + i];
+    for (let i = 0; i < length; i++) {
+      const symbol = this.#statuses[index + i];
       deltaBytes += symbol;
       vector |= symbol << (oneBit ? 13 - i : 12 - 2 * i);
     }
-    if (deltaBytes > room) return 0;
+    if (deltaBytes > room) return false;
     writeU16(target, position, vector);
-    return vectorLength;
+    return true;
   }
 
   #isOneBit(index: number, length: number): boolean {

@@ -111,12 +111,7 @@ export class DependencyDescriptor {
   }
 
   /** frame_dependency_definition() */
-  #resolve(
-    structure: DependencyStructure,
-    customDtis: boolean,
-    customFdiffs: boolean,
-    customChains: boolean,
-  ): boolean {
+  #resolve(structure: DependencyStructure, customDtis: boolean, customFdiffs: boolean, customChains: boolean): boolean {
     const template = (this.templateId + MAX_TEMPLATES - structure.templateIdOffset) % MAX_TEMPLATES;
     if (template >= structure.templateCount) return false;
     this.#decodeTargetCount = structure.decodeTargetCount;
