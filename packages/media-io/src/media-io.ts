@@ -124,6 +124,8 @@ export interface MediaIoOptions {
   readonly slotCount?: number;
   /** Threads that protect and send (native backend). 0 sends on the deciding thread. Default 0. */
   readonly senderThreads?: number;
+  /** Use UDP GSO for runs of packets to one peer, where the kernel can (native backend). Default true. */
+  readonly udpGso?: boolean;
   /** Wanted SO_RCVBUF and SO_SNDBUF. Default 4 MiB each. */
   readonly socketBufferBytes?: number;
   /** Bounds of the ICE-TCP listener; each has a default. */

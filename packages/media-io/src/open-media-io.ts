@@ -1,4 +1,6 @@
 import type { MediaIo, MediaIoOptions } from "./media-io.ts";
+import { loadNativeAddon } from "./native-addon.ts";
+import { openNativeMediaIo } from "./native-media-io.ts";
 import { openTypescriptMediaIo } from "./typescript-media-io.ts";
 
 /** Which backend is wanted. "auto" takes the native one where its addon loads. */
@@ -14,11 +16,26 @@ export interface OpenedMediaIo {
   readonly socketWarnings: readonly string[];
 }
 
-/** Opens media I/O. Rejects with the socket's error, or where the native backend was demanded and cannot be loaded. */
+/**
+ * Opens media I/O. Rejects with the socket's error, with a RangeError for a bad `slotCount`, or where the native backend
+ * was demanded and its addon does not load.
+ */
 export async function openMediaIo(
   options: MediaIoOptions & { readonly backend?: MediaIoBackend },
 ): Promise<OpenedMediaIo> {
+  const backend = options.backend ?? "auto";
+  if (backend === "typescript") return openTypescript(options, "as configured");
+  const loaded = loadNativeAddon();
+  if (loaded.addon !== undefined) {
+    const io = await openNativeMediaIo(loaded.addon, options);
+    const reason = backend === "native" ? "as configured" : "the native addon is there";
+    return { io, backend: io.backend, reason, socketWarnings: io.socketWarnings };
+  }
+  if (backend === "native") throw new Error(`no native media backend: ${loaded.reason}`);
+  return openTypescript(options, loaded.reason);
+}
+
+async function openTypescript(options: MediaIoOptions, reason: string): Promise<OpenedMediaIo> {
   const io = await openTypescriptMediaIo(options);
-  const reason = "the native addon is not built";
   return { io, backend: io.backend, reason, socketWarnings: io.socketWarnings };
 }

@@ -23,7 +23,8 @@ export class RingPacketStore implements PacketStore {
   readonly slotBytes = SLOT_BYTES;
   readonly slotCount: number;
   readonly generations: Uint32Array;
-  readonly #head: Uint32Array;
+  /** One number: the slot that is taken next. */
+  readonly head: Uint32Array;
   readonly #mask: number;
 
   constructor(memory: RingMemory) {
@@ -31,7 +32,7 @@ export class RingPacketStore implements PacketStore {
     this.view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset, memory.bytes.byteLength);
     this.generations = memory.generations;
     this.slotCount = memory.generations.length;
-    this.#head = memory.head;
+    this.head = memory.head;
     this.#mask = this.slotCount - 1;
   }
 
@@ -46,8 +47,8 @@ export class RingPacketStore implements PacketStore {
   }
 
   allocate(): number {
-    const slot = this.#head[0];
-    this.#head[0] = (slot + 1) & this.#mask;
+    const slot = this.head[0];
+    this.head[0] = (slot + 1) & this.#mask;
     // Atomic, so that a sender thread that is gathering the slot sees the number change before the bytes.
     Atomics.add(this.generations, slot, 1);
     return slot;

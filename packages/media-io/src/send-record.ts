@@ -6,6 +6,7 @@ import {
   type SendBatch,
 } from "@cation/engine/send-batch";
 import type { PacketStore } from "@cation/engine/packet-store";
+import type { TransportHandle } from "@cation/engine/ids";
 import { RTCP_CLEAR_BYTES } from "./srtp-cipher.ts";
 
 const RTP_FIXED_HEADER_BYTES = 12;
@@ -14,7 +15,7 @@ const RTP_FIXED_HEADER_BYTES = 12;
 export class SendRecordView {
   /** Absolute offset of the record in the batch. */
   start = 0;
-  transport = 0;
+  transport = 0 as TransportHandle;
   slot = 0;
   generation = 0;
   restOffset = 0;
@@ -30,7 +31,7 @@ export class SendRecordView {
   set(batch: SendBatch, position: number): void {
     const start = position * SEND_RECORD_BYTES;
     this.start = start;
-    this.transport = batch.u32[start >>> 2];
+    this.transport = batch.u32[start >>> 2] as TransportHandle;
     this.slot = batch.u32[(start + 4) >>> 2];
     this.generation = batch.u32[(start + 8) >>> 2];
     this.restOffset = batch.u16[(start + 12) >>> 1];
@@ -50,6 +51,11 @@ export class SendRecordView {
     return (
       this.kind === SendKind.RTP && this.headerBytes >= RTP_FIXED_HEADER_BYTES && this.headerBytes <= this.prefixBytes
     );
+  }
+
+  /** Whether the slot has been written again since the record was meant. A record without a rest needs no slot. */
+  isOverwritten(store: PacketStore): boolean {
+    return this.restBytes > 0 && store.generations[this.slot] !== this.generation;
   }
 
   /** Copies prefix and rest to the start of `target`; returns their length. */

@@ -1,5 +1,5 @@
 import { createCipheriv } from "node:crypto";
-import { SrtpProfile } from "./media-io.ts";
+import { SrtpProfile, type SrtpKeys } from "./media-io.ts";
 
 /** Lengths that a protection profile fixes (RFC 5764 §4.1.2, RFC 7714 §12). */
 export interface SrtpProfileLengths {
@@ -45,19 +45,29 @@ export function deriveSessionKeys(
   masterKey: Uint8Array,
   masterSalt: Uint8Array,
 ): { readonly rtp: SrtpSessionKeys; readonly rtcp: SrtpSessionKeys } {
+  checkLengths(profile, masterKey, masterSalt);
   const lengths = profileLengths(profile);
-  if (masterKey.length !== lengths.keyBytes || masterSalt.length !== lengths.saltBytes) {
-    throw new RangeError(
-      `SRTP profile ${profile} takes a key of ${lengths.keyBytes} and a salt of ${lengths.saltBytes} bytes; ` +
-        `got ${masterKey.length} and ${masterSalt.length}`,
-    );
-  }
   const derive = (labelOffset: number): SrtpSessionKeys => ({
     key: prf(masterKey, masterSalt, labelOffset + Label.ENCRYPTION, lengths.keyBytes),
     authKey: prf(masterKey, masterSalt, labelOffset + Label.AUTHENTICATION, lengths.authKeyBytes),
     salt: prf(masterKey, masterSalt, labelOffset + Label.SALT, lengths.saltBytes),
   });
   return { rtp: derive(0), rtcp: derive(Label.RTCP_OFFSET) };
+}
+
+/** Throws a RangeError where a key or salt has the wrong length for the profile. */
+export function checkSrtpKeys(keys: SrtpKeys): void {
+  checkLengths(keys.profile, keys.localKey, keys.localSalt);
+  checkLengths(keys.profile, keys.remoteKey, keys.remoteSalt);
+}
+
+function checkLengths(profile: SrtpProfile, masterKey: Uint8Array, masterSalt: Uint8Array): void {
+  const { keyBytes, saltBytes } = profileLengths(profile);
+  if (masterKey.length === keyBytes && masterSalt.length === saltBytes) return;
+  throw new RangeError(
+    `SRTP profile ${profile} takes a key of ${keyBytes} and a salt of ${saltBytes} bytes; ` +
+      `got ${masterKey.length} and ${masterSalt.length}`,
+  );
 }
 
 /** The AES-CM key stream at (label ‖ 0) XOR salt. A salt of 96 bits is padded on the right (RFC 7714 §11). */
