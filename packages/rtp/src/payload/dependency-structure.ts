@@ -43,7 +43,7 @@ export class DependencyStructure {
 
   /** All decode targets, one bit each: what is active unless a mask says otherwise. */
   get allTargetsMask(): number {
-    return this.decodeTargetCount === 32 ? 0xffff_ffff : (1 << this.decodeTargetCount) - 1;
+    return 2 ** this.decodeTargetCount - 1;
   }
 
   /** Forgets the structure. */
