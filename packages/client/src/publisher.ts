@@ -4,8 +4,13 @@ import type { ClientEnvironment } from "./environment.ts";
 import { type CationError, asCationError, clientError } from "./errors.ts";
 import { IceRecovery } from "./ice-recovery.ts";
 import { SerialQueue } from "./serial-queue.ts";
+import { withStartBitrate } from "./start-bitrate.ts";
 import { sourceToWire } from "./track-source.ts";
 import type { LocalTrack } from "./tracks.ts";
+
+/** Where browsers begin by themselves, and as much as nearly every uplink carries. */
+const MIN_START_BITRATE_BPS = 300_000;
+const MAX_START_BITRATE_BPS = 1_200_000;
 
 export interface PublisherObserver {
   /** Sends an offer to the server. */
@@ -181,7 +186,8 @@ export class Publisher {
       tracks: [...this.#published.values()].map(describe),
     });
     if (this.#closed) throw closedError();
-    await connection.setRemoteDescription({ type: "answer", sdp: answer.sdp });
+    const sdp = withStartBitrate(answer.sdp, startBitrateBps([...this.#published.values()]));
+    await connection.setRemoteDescription({ type: "answer", sdp });
     const trackIds = new Map(answer.tracks.map((binding) => [binding.mid, binding.trackId]));
     for (const { track, transceiver } of this.#published.values()) {
       const trackId = transceiver.mid === null ? undefined : trackIds.get(transceiver.mid);
@@ -198,6 +204,13 @@ export class Publisher {
       // Closed meanwhile; there is nothing to take back.
     }
   }
+}
+
+/** What the video tracks want together, as far as it is no risk to begin with. */
+function startBitrateBps(published: readonly Published[]): number {
+  const encodings = published.flatMap((one) => one.encodings);
+  const wantedBps = encodings.reduce((sum, { maxBitrate = 0 }) => sum + maxBitrate, 0);
+  return Math.min(Math.max(wantedBps, MIN_START_BITRATE_BPS), MAX_START_BITRATE_BPS);
 }
 
 function describe({ track, transceiver, encodings }: Published): PublishedTrack {

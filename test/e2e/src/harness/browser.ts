@@ -1,3 +1,4 @@
+import { requireTool } from "../../../../scripts/test-tools.ts";
 import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from "playwright-core";
 
 /** What a headless Chromium needs on a machine that may have no network interface but loopback, and no devices. */
@@ -29,7 +30,7 @@ export class TestBrowser {
     if (options.grantDevices === false) left.add("--use-fake-ui-for-media-stream");
     if (options.fakeDevices === false) left.add("--use-fake-device-for-media-stream");
     const browser = await chromium.launch({
-      executablePath: process.env["CHROMIUM_PATH"] ?? "/usr/bin/chromium",
+      executablePath: requireTool("chromium", process.env),
       args: FLAGS.filter((flag) => !left.has(flag)),
     });
     return new TestBrowser(browser);

@@ -1,5 +1,8 @@
 import type { ClientMessage, ServerMessage } from "@cation/proto/client/v1/client";
-import { ClientMessage as ClientMessageCodec, ServerMessage as ServerMessageCodec } from "@cation/proto/client/v1/client";
+import {
+  ClientMessage as ClientMessageCodec,
+  ServerMessage as ServerMessageCodec,
+} from "@cation/proto/client/v1/client";
 
 type ClientRequest = NonNullable<ClientMessage["request"]>;
 type Received = NonNullable<ServerMessage["message"]>;
@@ -55,7 +58,9 @@ export class RawClient {
   }
 
   /** Sends a request and waits for its result, an error included. */
-  async request(request: ClientRequest): Promise<NonNullable<Extract<Received, { $case: "response" }>["value"]["result"]>> {
+  async request(
+    request: ClientRequest,
+  ): Promise<NonNullable<Extract<Received, { $case: "response" }>["value"]["result"]>> {
     const requestId = ++this.#lastRequestId;
     this.sendRaw(JSON.stringify(ClientMessageCodec.toJSON({ requestId, request })));
     const response = await this.waitFor(
