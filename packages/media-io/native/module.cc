@@ -1,6 +1,7 @@
 // Entry of the addon. Every environment (worker thread) has its own objects; nothing is shared between them.
 #include <openssl/crypto.h>
 
+#include "dtls_binding.h"
 #include "media_socket_binding.h"
 #include "napi_util.h"
 
@@ -12,5 +13,6 @@ NAPI_MODULE_INIT() {
   }
   cation::defineMediaSocket(env, exports);
   cation::defineSrtpCipher(env, exports);
+  cation::defineDtls(env, exports);
   return exports;
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { SrtpProfile } from "./media-io.ts";
+import type { NativeDtlsServerClass } from "./native-dtls.ts";
 import type { SrtpCipher } from "./srtp-cipher.ts";
 import type { SrtpSessionKeys } from "./srtp-key-derivation.ts";
 
@@ -72,6 +73,7 @@ export interface NativeAddon {
     },
   ) => NativeMediaSocket;
   readonly SrtpCipher: new (profile: SrtpProfile, rtp: SrtpSessionKeys, rtcp: SrtpSessionKeys) => SrtpCipher;
+  readonly DtlsServer: NativeDtlsServerClass;
 }
 
 /** The addon, or why there is none. */

@@ -1,3 +1,5 @@
+import { HANDSHAKE_HEADER_BYTES, MAX_HANDSHAKE_BYTES } from "./dtls-record.ts";
+
 /** A whole handshake message (RFC 6347 §4.2.2). */
 export interface DtlsHandshakeMessage {
   readonly type: number;
@@ -5,10 +7,6 @@ export interface DtlsHandshakeMessage {
   readonly body: Buffer;
 }
 
-/** Header of a handshake message or of a fragment of one. */
-export const HANDSHAKE_HEADER_BYTES = 12;
-/** Longest message: a client's certificate chain. */
-const MAX_MESSAGE_BYTES = 16_384;
 /** Messages ahead of the next that are kept: a client's last flight has four. */
 const MAX_AHEAD = 6;
 
@@ -55,7 +53,7 @@ export class DtlsHandshakeReassembler {
   }
 
   #take(type: number, length: number, sequence: number, start: number, part: Buffer): void {
-    if (sequence > this.#next + MAX_AHEAD || length > MAX_MESSAGE_BYTES) return;
+    if (sequence > this.#next + MAX_AHEAD || length > MAX_HANDSHAKE_BYTES) return;
     let message = this.#partial.get(sequence);
     if (message === undefined) {
       message = { type, body: Buffer.alloc(length), seen: new Uint8Array(length), missing: length };

@@ -3,6 +3,10 @@
 export const DTLS_RECORD_HEADER_BYTES = 13;
 export const DTLS_1_2 = 0xfefd;
 const DTLS_1_0 = 0xfeff;
+/** Header of a handshake message or of a fragment of one (RFC 6347 §4.2.2). */
+export const HANDSHAKE_HEADER_BYTES = 12;
+/** Longest handshake message that is taken: a client's certificate chain. */
+export const MAX_HANDSHAKE_BYTES = 16_384;
 /** RFC 6347 §4.1: 2^14 of content and what a cipher may add. */
 const MAX_FRAGMENT_BYTES = 16_384 + 2_048;
 
@@ -52,6 +56,45 @@ export function readRecords(datagram: Buffer): DtlsRecord[] {
     offset = start + length;
   }
   return records;
+}
+
+/**
+ * Whether a datagram is whole records and nothing else, and those in the clear could be from a handshake. Cheap, and keeps
+ * noise from backends that give up on a handshake message which contradicts itself.
+ */
+export function isPlausibleDtls(datagram: Buffer): boolean {
+  let length = 0;
+  for (const record of readRecords(datagram)) {
+    if (record.epoch === 0 && !isPlausiblePlain(record)) return false;
+    length += DTLS_RECORD_HEADER_BYTES + record.fragment.length;
+  }
+  return length > 0 && length === datagram.length;
+}
+
+function isPlausiblePlain({ type, fragment }: DtlsRecord): boolean {
+  switch (type) {
+    case ContentType.CHANGE_CIPHER_SPEC:
+      return fragment.length === 1 && fragment[0] === 1;
+    case ContentType.ALERT:
+      return fragment.length === 2;
+    case ContentType.HANDSHAKE:
+      return isPlausibleHandshake(fragment);
+    default:
+      return false;
+  }
+}
+
+/** Handshake fragments that lie inside their messages (RFC 6347 §4.2.2). */
+function isPlausibleHandshake(fragments: Buffer): boolean {
+  let offset = 0;
+  while (offset + HANDSHAKE_HEADER_BYTES <= fragments.length) {
+    const length = fragments.readUIntBE(offset + 1, 3);
+    const start = fragments.readUIntBE(offset + 6, 3);
+    const size = fragments.readUIntBE(offset + 9, 3);
+    if (length > MAX_HANDSHAKE_BYTES || start + size > length) return false;
+    offset += HANDSHAKE_HEADER_BYTES + size;
+  }
+  return offset > 0 && offset === fragments.length;
 }
 
 /** A record on the wire. */

@@ -37,8 +37,8 @@ export class DtlsTestClient {
     send: (datagram: Buffer) => void;
   }) {
     const { certificate, misbehaviour = "none", profiles = [7, 1] } = options;
-    const transport = {
-      onData: (_: Buffer) => {},
+    const transport: { onData: (bytes: Buffer) => void; send: unknown; close: unknown } = {
+      onData: () => {},
       send: async (bytes: Buffer) => options.send(bytes),
       close: async () => {},
     };

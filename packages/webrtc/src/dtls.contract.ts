@@ -124,7 +124,6 @@ export function dtlsContract(
 
     it.each<{ misbehaviour: Misbehaviour; reasons: readonly DtlsCloseReason[] }>([
       { misbehaviour: "wrong-key", reasons: ["proof-failed"] },
-      { misbehaviour: "no-certificate-verify", reasons: ["proof-failed", "handshake-failed"] },
       { misbehaviour: "no-certificate", reasons: ["proof-failed", "handshake-failed"] },
       { misbehaviour: "wrong-finished", reasons: ["proof-failed"] },
     ])("refuses a client with $misbehaviour", async ({ misbehaviour, reasons }) => {
@@ -134,13 +133,17 @@ export function dtlsContract(
       expect([session.connectedCalls, session.closedCalls]).toEqual([0, 1]);
     });
 
-    it("does not take a Finished in the clear", async () => {
-      const session = start({ misbehaviour: "plain-finished" });
-      session.client.connect();
-      await vi.waitFor(() => expect(session.fromClient.length).toBeGreaterThanOrEqual(3));
-      await sleep(200);
-      expect(session.connectedCalls).toBe(0);
-    });
+    // A backend may wait for what is missing until the handshake times out.
+    it.each<Misbehaviour>(["plain-finished", "no-certificate-verify"])(
+      "does not connect a client with %s",
+      async (misbehaviour) => {
+        const session = start({ misbehaviour });
+        session.client.connect();
+        await vi.waitFor(() => expect(session.fromClient.length).toBeGreaterThanOrEqual(3));
+        await sleep(200);
+        expect(session.connectedCalls).toBe(0);
+      },
+    );
 
     it("refuses a certificate that was not announced", async () => {
       const other = "00:".repeat(31) + "00";

@@ -1,5 +1,7 @@
+import { loadNativeAddon } from "@cation/media-io/native-addon";
 import type { DtlsProvider } from "./dtls.ts";
 import type { DtlsCertificate } from "./dtls-certificate.ts";
+import { OpensslDtlsProvider } from "./openssl-dtls.ts";
 import { createWeriftDtlsProvider } from "./werift-dtls.ts";
 
 /** Which backend is wanted. "auto" takes OpenSSL where its addon loads. */
@@ -15,7 +17,15 @@ export interface DtlsOptions {
   readonly handshakeTimeoutMs?: number;
 }
 
-/** Opens DTLS. */
-export function openDtlsProvider(options: DtlsOptions = {}): Promise<DtlsProvider> {
-  return createWeriftDtlsProvider(options);
+/**
+ * Opens DTLS; the provider says which backend it is. Rejects where OpenSSL was demanded and its addon does not load, or
+ * where the certificate cannot be used.
+ */
+export async function openDtlsProvider(options: DtlsOptions = {}): Promise<DtlsProvider> {
+  const { backend = "auto", ...rest } = options;
+  if (backend === "werift") return createWeriftDtlsProvider(rest);
+  const { addon, ...failure } = loadNativeAddon();
+  if (addon !== undefined) return new OpensslDtlsProvider({ DtlsServer: addon.DtlsServer, ...rest });
+  if (backend === "auto") return createWeriftDtlsProvider(rest);
+  throw new Error(`no OpenSSL for DTLS: ${"reason" in failure ? failure.reason : "no addon"}`);
 }

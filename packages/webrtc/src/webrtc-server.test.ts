@@ -294,8 +294,9 @@ describe("WebRtcServer", () => {
   });
 
   it("may be closed from inside its own callback", () => {
-    let closing: WebRtcTransport | undefined;
-    closing = server.createTransport({ handler: { onStateChange: () => closing?.close() } });
+    const closing: WebRtcTransport = server.createTransport({
+      handler: { onStateChange: () => closing.close() },
+    });
     nominate(CLIENT, closing);
     expect(closing.state).toBe("closed");
     pass(second);

@@ -4,10 +4,18 @@ import type { DtlsServer } from "werift";
 import { matchesFingerprint } from "./dtls-certificate.ts";
 import type { DtlsCertificate } from "./dtls-certificate.ts";
 import { readClientHello } from "./dtls-client-hello.ts";
-import { DtlsHandshakeReassembler, HANDSHAKE_HEADER_BYTES } from "./dtls-handshake-reassembler.ts";
+import { DtlsHandshakeReassembler } from "./dtls-handshake-reassembler.ts";
 import type { DtlsHandshakeMessage } from "./dtls-handshake-reassembler.ts";
 import { firstCertificate, isCertificateVerifyValid, isClientFinishedValid } from "./dtls-proof.ts";
-import { AlertDescription, ContentType, DTLS_1_2, readRecords, writeRecord } from "./dtls-record.ts";
+import {
+  AlertDescription,
+  ContentType,
+  DTLS_1_2,
+  HANDSHAKE_HEADER_BYTES,
+  isPlausibleDtls,
+  readRecords,
+  writeRecord,
+} from "./dtls-record.ts";
 import type { DtlsRecord } from "./dtls-record.ts";
 import type { DtlsAssociation, DtlsCloseReason, DtlsFingerprint, DtlsHandler } from "./dtls.ts";
 import { SRTP_PROFILES, srtpKeyLengths } from "./srtp-profiles.ts";
@@ -85,7 +93,7 @@ export class WeriftDtlsAssociation implements DtlsAssociation {
     if (this.#closed || this.#inbox.length >= MAX_QUEUED_DATAGRAMS) return;
     const copy = Buffer.from(datagram);
     // What is no DTLS must not fill the queue.
-    if (readRecords(copy).length === 0) return;
+    if (!isPlausibleDtls(copy)) return;
     this.#inbox.push(copy);
     this.#schedule();
   }
@@ -107,16 +115,18 @@ export class WeriftDtlsAssociation implements DtlsAssociation {
   #schedule(): void {
     if (this.#pumping || this.#inbox.length === 0) return;
     this.#pumping = true;
-    setImmediate(async () => {
-      const datagram = this.#inbox.shift();
-      try {
-        if (datagram !== undefined) await this.#process(datagram);
-      } catch {
-        this.#fail("handshake-failed");
-      }
-      this.#pumping = false;
-      this.#schedule();
-    });
+    setImmediate(() => void this.#pump());
+  }
+
+  async #pump(): Promise<void> {
+    const datagram = this.#inbox.shift();
+    try {
+      if (datagram !== undefined) await this.#process(datagram);
+    } catch {
+      this.#fail("handshake-failed");
+    }
+    this.#pumping = false;
+    this.#schedule();
   }
 
   async #process(datagram: Buffer): Promise<void> {
