@@ -5,7 +5,7 @@
 import { parseArgs, styleText } from "node:util";
 import { WEB_ROOT } from "./build-web.ts";
 import { isMain } from "./is-main.ts";
-import { startCluster } from "./local-cluster.ts";
+import { PLACEMENTS, startCluster } from "./local-cluster.ts";
 import type { ClusterOptions, LocalCluster } from "./local-cluster.ts";
 
 export { startCluster } from "./local-cluster.ts";
@@ -14,7 +14,7 @@ export type { ClusterOptions, LocalCluster } from "./local-cluster.ts";
 const USAGE = `npm run cluster -- [options]
 
   --signals N, --islbs N, --sfus N   how many of each (default 2)
-  --placement stress|pinned          pinned obeys ?node=sfu-1 in the web app's address (default pinned)
+  --placement NAME                   ${PLACEMENTS.join(", ")}: pinned (the default) obeys ?node=sfu-1 in the address
   --log-level LEVEL                  of the services (default info)
 `;
 
@@ -41,10 +41,13 @@ function readOptions(argv: string[]): ClusterOptions {
       sfus: { type: "string", default: "2" },
       placement: { type: "string", default: "pinned" },
       "log-level": { type: "string", default: "info" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
-  const { placement, "log-level": level } = values;
-  if (placement !== "stress" && placement !== "pinned") throw new Error(`--placement ${placement} is not known.`);
+  if (values.help) throw new Error(USAGE);
+  const level = values["log-level"];
+  const placement = PLACEMENTS.find((name) => name === values.placement);
+  if (!placement) throw new Error(`--placement ${values.placement} is none of ${PLACEMENTS.join(", ")}.\n\n${USAGE}`);
   return {
     signals: readCount("signals", values.signals),
     islbs: readCount("islbs", values.islbs),
@@ -63,7 +66,7 @@ function readOptions(argv: string[]): ClusterOptions {
 function readCount(name: string, text: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count >= 1 && count <= 16) return count;
-  throw new Error(`--${name} ${text} is not a number from 1 to 16.`);
+  throw new Error(`--${name} ${text} is not a number from 1 to 16.\n\n${USAGE}`);
 }
 
 function describe({ signals, sfus, redis, nats }: LocalCluster): string {
@@ -82,14 +85,17 @@ function describe({ signals, sfus, redis, nats }: LocalCluster): string {
 async function main(): Promise<void> {
   const print: Print = (line) => void process.stdout.write(`${line}\n`);
   const options = readOptions(process.argv.slice(2));
+  const starting = new AbortController();
   const running: { cluster?: LocalCluster } = {};
   let stopping: Promise<void> | undefined;
 
   const stop = (exitCode: number): void => {
+    starting.abort();
     // A second Ctrl-C does not wait.
     if (stopping) void running.cluster?.kill().finally(() => process.exit(exitCode));
     stopping ??= (async () => {
-      await running.cluster?.stop();
+      if (!running.cluster) return;
+      await running.cluster.stop();
       print("Stopped.");
       process.exit(exitCode);
     })();
@@ -102,13 +108,19 @@ async function main(): Promise<void> {
     stop(1);
   };
   print("Starting redis, nats, islb, sfu and signal…");
-  running.cluster = await startCluster({ ...options, onLine: createLinePrinter(print), onDied: died });
-  print(describe(running.cluster));
+  const onLine = createLinePrinter(print);
+  try {
+    running.cluster = await startCluster({ ...options, onLine, onDied: died, signal: starting.signal });
+    print(describe(running.cluster));
+  } catch (error) {
+    if (!starting.signal.aborted) throw error;
+    print("Stopped.");
+  }
 }
 
 if (isMain(import.meta.url)) {
   await main().catch((error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-    process.exitCode = 1;
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
   });
 }

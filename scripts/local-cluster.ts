@@ -15,18 +15,24 @@ export interface ClusterOptions {
   readonly signals?: number;
   readonly islbs?: number;
   readonly sfus?: number;
-  /** "pinned" obeys the node that a client asks for (?node= in the web app's address). Default: "stress". */
-  readonly placement?: "stress" | "pinned";
+  /** As islb names them; "pinned" obeys the node that a client asks for (?node= in the web app's address). */
+  readonly placement?: Placement;
   /** Serve the web app from this folder. */
   readonly webRoot?: string;
   /** Have signal-1 on 8080, signal-2 on 8081 …, where those are free. Default: any free port. */
   readonly wishUsualPorts?: boolean;
   /** Further environment of the services, by kind: { sfu: { CATION_SFU_LOG_LEVEL: "debug" } }. */
   readonly env?: Partial<Record<ServiceKind, Readonly<Record<string, string>>>>;
+  /** Gives up starting: what runs is killed and the start rejects. */
+  readonly signal?: AbortSignal;
   readonly onLine?: (name: string, line: string) => void;
   /** A process ended and nobody had asked it to. */
   readonly onDied?: (name: string, how: string) => void;
 }
+
+/** Placement strategies of islb. */
+export const PLACEMENTS = ["affinity", "spread", "pinned"] as const;
+export type Placement = (typeof PLACEMENTS)[number];
 
 export type ServiceKind = "signal" | "islb" | "sfu";
 
@@ -79,6 +85,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<LocalC
   const folder = mkdtempSync(join(tmpdir(), "cation-cluster-"));
   const processes: ClusterProcess[] = [];
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  const killAll = async (): Promise<void> => {
+    await Promise.all(processes.map(({ process }) => process.kill()));
+    remove();
+  };
+  options.signal?.addEventListener("abort", () => void killAll(), { once: true });
   try {
     const launcher = new Launcher(options, folder, processes);
     const redis = await launcher.startRedis();
@@ -93,14 +104,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<LocalC
         await stopAll(processes);
         remove();
       },
-      kill: async () => {
-        await Promise.all(processes.map(({ process }) => process.kill()));
-        remove();
-      },
+      kill: killAll,
     };
   } catch (error) {
-    await Promise.all(processes.map(({ process }) => process.kill()));
-    remove();
+    await killAll();
     throw error;
   }
 }
@@ -133,7 +140,8 @@ class Launcher {
   async startRedis(): Promise<LocalCluster["redis"]> {
     const command = requireTool("redis-server", process.env);
     const port = await this.#ports.take();
-    const args = ["--bind", HOST, "--port", String(port), "--save", "", "--appendonly", "no", "--dir", this.#folder];
+    const args = ["--bind", HOST, "--port", String(port), "--save", "", "--dir", this.#folder];
+    args.push("--appendonly", "no", "--loglevel", "warning");
     const isReady = (): Promise<boolean> => answers(port, "PING\r\n", "+PONG");
     return { ...(await this.#start("redis", command, args, {}, isReady)), url: `redis://${HOST}:${port}` };
   }
@@ -156,7 +164,7 @@ class Launcher {
       CATION_ISLB_ADMIN_PORT: String(adminPort),
       CATION_ISLB_REDIS_URL: redisUrl,
       CATION_ISLB_NATS_URLS: natsUrl,
-      CATION_ISLB_PLACEMENT: this.#options.placement ?? "stress",
+      ...(this.#options.placement === undefined ? {} : { CATION_ISLB_PLACEMENT: this.#options.placement }),
     });
     return { ...started, grpcAddress: `${HOST}:${grpcPort}` };
   }
@@ -226,6 +234,7 @@ class Launcher {
     const onDied = this.#options.onDied ?? (() => undefined);
     const supervised = new SupervisedProcess({ name, command, args, env, isReady, onLine, onDied });
     const entry = { name, process: supervised };
+    this.#options.signal?.throwIfAborted();
     this.#processes.push(entry);
     await supervised.start();
     return entry;

@@ -56,6 +56,8 @@ test("the pretty form is one line an entry, an error's stack below it", () => {
     /^\d\d:\d\d:\d\d\.\d{3} WARN {2}signal {3}room is large nodeId=n1 roomId="blue whale" count=2\n$/,
   );
   expect(lines[1]).toMatch(/ERROR signal {3}failed nodeId=n1\n {2}Error: outer\n[^]*caused by:\n {2}Error: inner/);
+  logger.warn({ err: new Error("outer", { cause: new Error("inner") }) }, "failed");
+  expect(lines[2]).toMatch(/failed nodeId=n1: outer: inner\n$/);
   const colored = capture({ format: "pretty", colors: true });
   colored.logger.info("hello");
   expect(colored.lines[0]).toContain("\u001b[32mINFO ");

@@ -27,7 +27,8 @@ function formatLine(line: string, colors: boolean): string {
     String(msg ?? ""),
   ].join(" ");
   const tail = Object.entries(fields).map(([key, value]) => `${paint(36, key)}=${formatValue(value)}`);
-  return `${[head, ...tail].join(" ")}${formatError(err)}\n`;
+  const isExpected = levelName === "debug" || levelName === "info" || levelName === "warn";
+  return `${[head, ...tail].join(" ")}${isExpected ? formatShortError(err) : formatError(err)}\n`;
 }
 
 function parse(line: string): Record<string, unknown> | undefined {
@@ -40,6 +41,14 @@ function parse(line: string): Record<string, unknown> | undefined {
 
 function formatValue(value: unknown): string {
   return typeof value === "string" && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
+}
+
+/** What was expected to go wrong at times needs no stack: the messages of the error and its causes, in the same line. */
+function formatShortError(err: unknown): string {
+  if (typeof err !== "object" || err === null) return "";
+  const { message, cause } = err as { message?: unknown; cause?: unknown };
+  const text = `: ${String(message)}`;
+  return cause === undefined ? text : `${text}${formatShortError(cause) || `: ${formatValue(cause)}`}`;
 }
 
 /** An error is the one thing that takes more than a line: its stack helps only unfolded. */

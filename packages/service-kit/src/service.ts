@@ -1,5 +1,6 @@
 import { withTimeout } from "./clock.ts";
 import type { Clock } from "./clock.ts";
+import { CodedError } from "./coded-error.ts";
 import type { Logger } from "./logger.ts";
 
 /** What every createX(deps) returns. */
@@ -44,7 +45,9 @@ export async function runService(options: RunServiceOptions): Promise<void> {
   try {
     await service.start();
   } catch (error) {
-    logger.fatal({ err: error }, "start failed");
+    // A wrong setting is for the operator to mend: the sentence says how, a stack would hide it.
+    if (error instanceof CodedError && error.code === "CONFIG_INVALID") logger.fatal(error.message);
+    else logger.fatal({ err: error }, "start failed");
     await stop.close(1);
   }
 }
