@@ -93,7 +93,7 @@ export class ConsumerStream {
     if (packet.sourceKey !== rewriter.sourceKey) this.#begin(packet);
     if (this.#rewrites) {
       if (packet.payloadBytes === 0) return this.#leaveOut(packet, DropReason.EMPTY);
-      if (!this.temporal.passes(packet, rewriter)) return this.#leaveOut(packet, DropReason.TEMPORAL_LAYER);
+      if (!this.#wants(packet)) return this.#leaveOut(packet, DropReason.TEMPORAL_LAYER);
     }
     const plan = (this.#binding as Binding).plan;
     if (!plan.prepare(packet)) return DropReason.HEADER_TOO_LONG;
@@ -214,6 +214,17 @@ export class ConsumerStream {
     if (this.rtxSsrc !== 0 && this.resentPackets > 0) this.transport.retireNumbers(this.rtxSsrc, this.nextRtxNumber);
   }
 
+  /**
+   * Whether the packet's temporal layer is for this receiver. A late packet is sent where its frame has a picture id
+   * already, since the hole would cost more; and not where the frame was left out, whatever is wanted by now.
+   */
+  #wants(packet: IncomingPacket): boolean {
+    const rewriter = this.rewriter;
+    const passes = this.temporal.passes(packet, rewriter);
+    if (rewriter.isNewest(packet)) return passes;
+    return packet.pictureId < 0 ? passes : !rewriter.isLeftOut(packet);
+  }
+
   #send(packet: IncomingPacket, plan: ExtensionPlan, number: number): void {
     const head = this.#fillHead(packet, plan, number);
     writeRtpRecord(this.transport, packet, plan, this.#mid, head);
@@ -269,7 +280,7 @@ export class ConsumerStream {
   #leaveOut(packet: IncomingPacket, reason: DropReason): DropReason {
     if (this.rewriter.drop(packet)) return reason;
     const plan = (this.#binding as Binding).plan;
-    const number = this.rewriter.map(packet);
+    const number = this.rewriter.mapFiller(packet);
     if (number < 0 || !plan.prepare(packet)) return reason;
     const head = this.#fillHead(packet, plan, number);
     head.marker = false;

@@ -47,7 +47,8 @@ export interface EngineOptions {
 
 /**
  * Decides what goes where: takes received packets, writes records of outgoing ones. Sans-IO: packets and time come by
- * argument, `nowUs` never goes back, and records go to each transport's sink, which is flushed before a call returns.
+ * argument, `nowUs` never goes back (calls where it is optional take the time of the last call without it, which is good
+ * enough for closing), and records go to each transport's sink, which is flushed before a call returns.
  *
  * Whose call: the deciding thread, one at a time; a handler may call back.
  */
@@ -99,9 +100,10 @@ export class Engine {
   }
 
   /** Closes what it produces and consumes, and forgets it. Idempotent. */
-  closeTransport(handle: TransportHandle): void {
+  closeTransport(handle: TransportHandle, nowUs: MonoUs = this.#lastUs()): void {
     const transport = this.#transports.get(handle | 0);
     if (transport === undefined) return;
+    this.#enter(nowUs);
     for (const producer of [...transport.producers]) this.#closeProducer(producer);
     for (const consumer of [...transport.consumers]) {
       this.#closeConsumer(consumer);
@@ -132,8 +134,9 @@ export class Engine {
   }
 
   /** A track was renegotiated: other ssrcs, codecs or extension ids. Throws where the encodings are not as many as before. */
-  updateProducer(producer: Producer, params: ProducerParams): void {
+  updateProducer(producer: Producer, params: ProducerParams, nowUs: MonoUs = this.#lastUs()): void {
     if (producer.closed) return;
+    this.#enter(nowUs);
     const count = producer.streams.length;
     if (params.encodings.length !== count) throw new Error(`producer has ${count} encodings`);
     const { demux } = producer.transport;
@@ -144,14 +147,16 @@ export class Engine {
   }
 
   /** Ends a track; its consumers are closed and the handler is told, except those that have another source. Idempotent. */
-  closeProducer(producer: Producer): void {
+  closeProducer(producer: Producer, nowUs: MonoUs = this.#lastUs()): void {
     if (producer.closed) return;
+    this.#enter(nowUs);
     this.#closeProducer(producer);
     this.#context.settle(this.#nowUs);
   }
 
   /** Sends a track out. Throws where the transport or the producer is not open, or the streams do not fit the mode. */
-  addConsumer(producer: Producer, params: ConsumerParams): Consumer {
+  addConsumer(producer: Producer, params: ConsumerParams, nowUs: MonoUs = this.#lastUs()): Consumer {
+    this.#enter(nowUs);
     const transport = this.#openTransport(params.transport);
     if (producer.closed) throw new Error(`producer of track ${producer.params.trackId} is closed`);
     const streams = params.mode === "all" ? producer.streams.length : 1;
@@ -173,8 +178,9 @@ export class Engine {
   }
 
   /** Ends a consumer with BYE. Idempotent. */
-  closeConsumer(consumer: Consumer): void {
+  closeConsumer(consumer: Consumer, nowUs: MonoUs = this.#lastUs()): void {
     if (consumer.closed) return;
+    this.#enter(nowUs);
     this.#closeConsumer(consumer);
     this.#context.settle(this.#nowUs);
   }
@@ -274,6 +280,11 @@ export class Engine {
       keyframeRequestsSent,
       drops: this.drops.snapshot(),
     };
+  }
+
+  /** Time of the last call, for those that bring none. */
+  #lastUs(): MonoUs {
+    return this.#nowUs as MonoUs;
   }
 
   #enter(nowUs: number): void {

@@ -1,6 +1,9 @@
 import type { IncomingPacket } from "./incoming-packet.ts";
 import { RewriteSegments } from "./rewrite-segments.ts";
 
+/** Frames left out that are remembered, a power of two: late packets of older ones stay gaps. */
+const DROPPED_MEMORY = 16;
+const DROPPED_MASK = DROPPED_MEMORY - 1;
 const PICTURE_ID_MASK = 0x7fff;
 
 /**
@@ -34,7 +37,9 @@ export class StreamRewriter {
   #segmentStart = 0;
   #lastPictureId = -1;
   #lastTl0PictureIndex = -1;
-  #droppedPictureId = -1;
+  /** Picture ids that were taken out, newest last; a ring. */
+  #droppedPictureIds: Int32Array | null = null;
+  #droppedCount = 0;
   #segments: RewriteSegments | null = null;
 
   /** `nextOut` is the first extended number to use. */
@@ -53,7 +58,7 @@ export class StreamRewriter {
     this.#startIn = packet.extSeq;
     this.#segmentStart = packet.extSeq;
     this.#highestIn = packet.extSeq - 1;
-    this.#droppedPictureId = -1;
+    this.#droppedCount = 0;
     this.#segments?.clear();
     if (packet.pictureId >= 0 && this.#lastPictureId >= 0) {
       this.#pictureIdOffset = this.#lastPictureId + 1 - packet.pictureId;
@@ -78,6 +83,53 @@ export class StreamRewriter {
    * than what is remembered. Sets `pictureId` and `tl0PictureIndex`.
    */
   map(packet: IncomingPacket): number {
+    return this.#map(packet, packet.pictureId >= 0);
+  }
+
+  /** The number that a late packet would have, for padding that takes its place; -1 as for `map`. */
+  mapFiller(packet: IncomingPacket): number {
+    return this.#map(packet, false);
+  }
+
+  /** Whether packets of the same frame were left out: the receiver must see none of it. */
+  isLeftOut(packet: IncomingPacket): boolean {
+    const ids = this.#droppedPictureIds;
+    if (ids === null || packet.pictureId < 0) return false;
+    const oldest = Math.max(0, this.#droppedCount - DROPPED_MEMORY);
+    for (let n = this.#droppedCount - 1; n >= oldest; n--) {
+      if (ids[n & DROPPED_MASK] === packet.pictureId) return true;
+    }
+    return false;
+  }
+
+  /**
+   * Leaves a packet out as if its sender had never sent it. False where that is not possible any more (it is late, its
+   * number is taken): it can be mapped then, or stays a gap.
+   */
+  drop(packet: IncomingPacket): boolean {
+    const extSeq = packet.extSeq;
+    if (extSeq <= this.#highestIn) return false;
+    this.#segments ??= new RewriteSegments();
+    if (this.#segmentStart === this.#startIn) {
+      this.#segments.push(this.#startIn, this.#sequenceOffset, this.#pictureIdOffset);
+    }
+    this.#highestIn = extSeq;
+    this.#sequenceOffset--;
+    if (packet.pictureId >= 0) this.#dropPicture(packet.pictureId);
+    this.#segmentStart = extSeq + 1;
+    this.#segments.push(extSeq + 1, this.#sequenceOffset, this.#pictureIdOffset);
+    return true;
+  }
+
+  #dropPicture(pictureId: number): void {
+    this.#droppedPictureIds ??= new Int32Array(DROPPED_MEMORY);
+    const ids = this.#droppedPictureIds;
+    if (this.#droppedCount > 0 && ids[(this.#droppedCount - 1) & DROPPED_MASK] === pictureId) return;
+    ids[this.#droppedCount++ & DROPPED_MASK] = pictureId;
+    this.#pictureIdOffset--;
+  }
+
+  #map(packet: IncomingPacket, hasPicture: boolean): number {
     const extSeq = packet.extSeq;
     let sequenceOffset = this.#sequenceOffset;
     let pictureIdOffset = this.#pictureIdOffset;
@@ -97,7 +149,7 @@ export class StreamRewriter {
     const out = extSeq + sequenceOffset;
     const newest = out > this.highestOut;
     if (newest) this.highestOut = out;
-    if (packet.pictureId >= 0) {
+    if (hasPicture) {
       this.pictureId = (packet.pictureId + pictureIdOffset) & PICTURE_ID_MASK;
       if (newest) this.#lastPictureId = this.pictureId;
       if (packet.tl0PictureIndex >= 0) {
@@ -108,27 +160,5 @@ export class StreamRewriter {
       this.pictureId = -1;
     }
     return out;
-  }
-
-  /**
-   * Leaves a packet out as if its sender had never sent it. False where that is not possible any more (it is late, its
-   * number is taken): it can be mapped then, or stays a gap.
-   */
-  drop(packet: IncomingPacket): boolean {
-    const extSeq = packet.extSeq;
-    if (extSeq <= this.#highestIn) return false;
-    this.#segments ??= new RewriteSegments();
-    if (this.#segmentStart === this.#startIn) {
-      this.#segments.push(this.#startIn, this.#sequenceOffset, this.#pictureIdOffset);
-    }
-    this.#highestIn = extSeq;
-    this.#sequenceOffset--;
-    if (packet.pictureId >= 0 && packet.temporalId > 0 && packet.pictureId !== this.#droppedPictureId) {
-      this.#droppedPictureId = packet.pictureId;
-      this.#pictureIdOffset--;
-    }
-    this.#segmentStart = extSeq + 1;
-    this.#segments.push(extSeq + 1, this.#sequenceOffset, this.#pictureIdOffset);
-    return true;
   }
 }

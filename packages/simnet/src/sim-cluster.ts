@@ -127,14 +127,15 @@ export class SimCluster {
       rtxPayloadType: codec.rtxPayloadType,
       nack: codec.feedback.nack,
     });
-    const consumer = seat.node.engine.addConsumer(producer, {
+    const params = {
       transport: seat.transport,
       codecs: [rtx ? codec : { ...codec, rtxPayloadType: 0 }],
       extensions: VIEWER_EXTENSIONS,
       mid: String(seat.viewer.streams.length),
-      mode: "single",
+      mode: "single" as const,
       streams: [{ ssrc, rtxSsrc }],
-    });
+    };
+    const consumer = seat.node.engine.addConsumer(producer, params, this.clock.nowUs);
     seat.node.settle();
     return { consumer, stream };
   }
@@ -166,14 +167,15 @@ export class SimCluster {
       extensions: RELAY_EXTENSIONS,
       encodings: encodings.map(({ rid }, i) => ({ rid, ssrc: streams[i].ssrc, rtxSsrc: 0 })),
     });
-    const consumer = link.from.engine.addConsumer(producer, {
+    const params = {
       transport: link.fromTransport,
       codecs,
       extensions: RELAY_EXTENSIONS,
       mid: "",
-      mode: "all",
+      mode: "all" as const,
       streams,
-    });
+    };
+    const consumer = link.from.engine.addConsumer(producer, params, this.clock.nowUs);
     link.from.settle();
     link.to.settle();
     return { consumer, producer: relayed };
