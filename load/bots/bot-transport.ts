@@ -101,7 +101,10 @@ export class BotTransport {
       slotCount: SLOT_COUNT,
       socketBufferBytes: SOCKET_BUFFER_BYTES,
     });
-    if (this.#closed) return void (await io.close());
+    if (this.#closed) {
+      await io.close();
+      return;
+    }
     this.#io = io;
     this.#handle = io.openTransport();
     io.start({

@@ -52,7 +52,7 @@ export class PendingRequests {
   }
 
   rejectAll(reason: string): void {
-    for (const { reject } of this.#pending.values()) reject(new Error(reason));
+    for (const pending of this.#pending.values()) pending.reject(new Error(reason));
     this.#pending.clear();
   }
 }

@@ -3,7 +3,9 @@ import { directClient } from "@cation/cluster/rpc/direct-client";
 import { directDuplex } from "@cation/cluster/rpc/direct-duplex";
 import { IslbServiceDefinition } from "@cation/proto/islb/v1/islb";
 import type { IslbService } from "@cation/proto/islb/v1/islb";
+import type { Duplex } from "@cation/cluster/rpc/duplex";
 import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
+import type { LinkDown, LinkUp } from "@cation/proto/relay/v1/relay";
 import { SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
 import type { SfuService } from "@cation/proto/sfu/v1/sfu";
 import { systemClock } from "@cation/service-kit/clock";
@@ -20,10 +22,12 @@ export class TestCluster {
   readonly events = new InProcessEventBus();
   readonly islb = new MemoryIslb(this.events);
   readonly sfus: Sfu[] = [];
-  /** Nodes whose relay links cannot be opened, and are cut. */
+  /** Nodes to which no relay link can be opened. */
   readonly unreachable = new Set<string>();
   /** Links opened so far, by node that was called. */
   readonly linksOpened: string[] = [];
+
+  readonly #links: Duplex<LinkUp, LinkDown>[] = [];
 
   /** Starts the nodes. `logLevel` for looking into a failing test. */
   static async start(nodeIds: readonly string[], logLevel: LogLevel = "silent"): Promise<TestCluster> {
@@ -48,7 +52,9 @@ export class TestCluster {
         const peer = this.find(address);
         if (this.unreachable.has(address)) throw new CodedError("SFU_UNAVAILABLE");
         this.linksOpened.push(address);
-        return directDuplex(RelayServiceDefinition, "link", peer.serveRelay);
+        const link = directDuplex(RelayServiceDefinition, "link", peer.serveRelay);
+        this.#links.push(link);
+        return link;
       },
       // Nodes are addressed by their names.
       readGrpcAddress: () => nodeId,
@@ -69,6 +75,11 @@ export class TestCluster {
   /** The control side of a node, as signal sees it. */
   clientOf(nodeId: string): SfuService {
     return directClient<SfuService>(SfuServiceDefinition, this.find(nodeId).service);
+  }
+
+  /** Breaks all relay links, as a network that goes away for a moment. */
+  cutLinks(): void {
+    for (const link of this.#links.splice(0)) link.abort(new CodedError("SFU_UNAVAILABLE"));
   }
 
   async close(): Promise<void> {

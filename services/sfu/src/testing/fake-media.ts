@@ -1,0 +1,169 @@
+import type { Consumer } from "@cation/engine/consumer";
+import type { TransportHandle } from "@cation/engine/ids";
+import type { ConsumerParams, ProducerParams } from "@cation/engine/parameters";
+import type { Producer } from "@cation/engine/producer";
+import type { PacketStore } from "@cation/engine/packet-store";
+import type { MonoUs } from "@cation/rtp/units";
+import type { TransportState } from "@cation/webrtc/transport-state";
+import type { RemoteDescription } from "@cation/webrtc/webrtc-transport";
+import type { ClientTransport, ClientTransportOptions } from "../client-transport.ts";
+import type { RoomDeps } from "../room.ts";
+import type { SubscriptionSettings } from "../subscriptions.ts";
+
+export interface FakeProducer {
+  params: ProducerParams;
+  muted: boolean;
+}
+
+export interface FakeConsumer {
+  readonly params: ConsumerParams;
+  producer: FakeProducer;
+  paused: boolean;
+  layers: SubscriptionSettings | undefined;
+}
+
+/** A transport that connects when a test says so. */
+export class FakeTransport implements ClientTransport {
+  readonly handle: TransportHandle;
+  readonly options: ClientTransportOptions;
+  state: TransportState = "new";
+  remote: RemoteDescription | undefined;
+  restarts = 0;
+  closed = false;
+  #version = 0;
+  readonly #onClosed: () => void;
+
+  constructor(handle: TransportHandle, options: ClientTransportOptions, onClosed: () => void) {
+    this.handle = handle;
+    this.options = options;
+    this.#onClosed = onClosed;
+  }
+
+  /** What the WebRTC server would tell. */
+  become(state: TransportState): void {
+    this.state = state;
+    this.options.onState(state);
+  }
+
+  describe() {
+    this.#version += 1;
+    return {
+      iceUfrag: `ufrag${this.restarts}`,
+      icePwd: "passwordPasswordPassword",
+      fingerprint: { algorithm: "sha-256", value: Array.from({ length: 32 }, () => "AA").join(":") },
+      candidates: [{ protocol: "udp", address: "127.0.0.1", port: 7300 }] as const,
+      sessionId: "1",
+      version: this.#version,
+    };
+  }
+
+  setRemote(remote: RemoteDescription): void {
+    this.remote = remote;
+  }
+
+  restartIce(): void {
+    this.restarts += 1;
+  }
+
+  close(): void {
+    if (!this.closed) this.#onClosed();
+    this.closed = true;
+    this.state = "closed";
+  }
+}
+
+type Media = RoomDeps["media"];
+
+/** A worker without sockets and packets: keeps what it is told, for tests to look at. */
+export class FakeMedia implements Media {
+  readonly transports = new Set<FakeTransport>();
+  readonly producers = new Set<FakeProducer>();
+  readonly consumers = new Set<FakeConsumer>();
+  readonly links = new Set<TransportHandle>();
+  readonly store = {} as PacketStore;
+  #lastHandle = 0;
+
+  /** All that is held. */
+  get held(): number {
+    return this.transports.size + this.producers.size + this.consumers.size + this.links.size;
+  }
+
+  /** The newest transport. */
+  get newest(): FakeTransport {
+    const transport = [...this.transports].at(-1);
+    if (!transport) throw new Error("no transport");
+    return transport;
+  }
+
+  nowUs(): MonoUs {
+    return 0 as MonoUs;
+  }
+
+  openClientTransport(options: ClientTransportOptions): ClientTransport {
+    const transport: FakeTransport = new FakeTransport(this.#handle(), options, () =>
+      this.transports.delete(transport),
+    );
+    this.transports.add(transport);
+    return transport;
+  }
+
+  openLink(): TransportHandle {
+    const handle = this.#handle();
+    this.links.add(handle);
+    return handle;
+  }
+
+  closeLink(handle: TransportHandle): void {
+    this.links.delete(handle);
+  }
+
+  receive(): void {
+    // Tests with packets use a real worker.
+  }
+
+  addProducer(params: ProducerParams): Producer {
+    const producer: FakeProducer = { params, muted: false };
+    this.producers.add(producer);
+    return producer as unknown as Producer;
+  }
+
+  updateProducer(producer: Producer, params: ProducerParams): void {
+    (producer as unknown as FakeProducer).params = params;
+  }
+
+  closeProducer(producer: Producer): void {
+    this.producers.delete(producer as unknown as FakeProducer);
+  }
+
+  setProducerMuted(producer: Producer, muted: boolean): void {
+    (producer as unknown as FakeProducer).muted = muted;
+  }
+
+  addConsumer(producer: Producer, params: ConsumerParams): Consumer {
+    const fake = producer as unknown as FakeProducer;
+    const consumer: FakeConsumer = { params, producer: fake, paused: false, layers: undefined };
+    this.consumers.add(consumer);
+    return consumer as unknown as Consumer;
+  }
+
+  closeConsumer(consumer: Consumer): void {
+    this.consumers.delete(consumer as unknown as FakeConsumer);
+  }
+
+  setConsumerPaused(consumer: Consumer, paused: boolean): void {
+    (consumer as unknown as FakeConsumer).paused = paused;
+  }
+
+  setConsumerLayers(consumer: Consumer, layers: SubscriptionSettings): void {
+    (consumer as unknown as FakeConsumer).layers = layers;
+  }
+
+  replaceProducer(consumer: Consumer, producer: Producer): void {
+    (consumer as unknown as FakeConsumer).producer = producer as unknown as FakeProducer;
+  }
+
+  #handle(): TransportHandle {
+    this.#lastHandle += 1;
+    return this.#lastHandle as TransportHandle;
+  }
+}
