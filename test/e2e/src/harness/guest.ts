@@ -1,6 +1,6 @@
-import type { BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Locator, Page } from "playwright-core";
 import type { TestBrowser } from "./browser.ts";
-import { probePage } from "./page-probe.ts";
+import { probePage, waitForPicture } from "./page-probe.ts";
 
 export interface GuestOptions {
   /** Base address of the web app, of one signal node. */
@@ -38,7 +38,7 @@ export class Guest {
       ...(options.nodeId === undefined ? {} : { node: options.nodeId }),
       ...(options.codec === undefined ? {} : { codec: options.codec }),
     });
-    await page.goto(`${options.url}/r/${encodeURIComponent(options.room)}?${query}`);
+    await page.goto(`${options.url}/r/${encodeURIComponent(options.room)}?${query.toString()}`);
     return new Guest(options.name, context, page, log);
   }
 
@@ -75,27 +75,20 @@ export class Guest {
     return names.map((name) => name ?? "").toSorted();
   }
 
+  /** The tile of somebody else. */
+  tile(name: string): Locator {
+    return this.page.locator(tileOf(name, "person"));
+  }
+
   /** Waits until somebody else's picture is shown. Returns how long that took. */
-  async seePicture(name: string, timeoutMs = 15_000): Promise<number> {
-    const startedAtMs = performance.now();
-    await this.page.waitForFunction(
-      (wanted) => {
-        const tile = document.querySelector(`[data-testid="tile"][data-self="false"][data-name="${wanted}"]`);
-        const video = tile?.querySelector("video");
-        return video !== null && video !== undefined && video.videoWidth > 0 && video.currentTime > 0;
-      },
-      name,
-      { timeout: timeoutMs, polling: 20 },
-    );
-    return performance.now() - startedAtMs;
+  seePicture(name: string, kind: "person" | "screen" = "person", timeoutMs = 20_000): Promise<number> {
+    return waitForPicture(this.page, tileOf(name, kind), timeoutMs);
   }
 
   /** Waits until somebody else is gone. Returns how long that took. */
-  async seeLeave(name: string, timeoutMs = 10_000): Promise<number> {
+  async seeLeave(name: string, kind: "person" | "screen" = "person", timeoutMs = 10_000): Promise<number> {
     const startedAtMs = performance.now();
-    await this.page
-      .locator(`[data-testid="tile"][data-self="false"][data-name="${name}"]`)
-      .waitFor({ state: "detached", timeout: timeoutMs });
+    await this.page.locator(tileOf(name, kind)).waitFor({ state: "detached", timeout: timeoutMs });
     return performance.now() - startedAtMs;
   }
 
@@ -113,4 +106,9 @@ export class Guest {
   async close(): Promise<void> {
     await this.#context.close();
   }
+}
+
+/** The tile of somebody else. */
+function tileOf(name: string, kind: "person" | "screen"): string {
+  return `[data-testid="tile"][data-self="false"][data-kind="${kind}"][data-name="${name}"]`;
 }

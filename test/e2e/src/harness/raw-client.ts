@@ -37,7 +37,7 @@ export class RawClient {
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
-    socket.addEventListener("message", (event: MessageEvent<string>) => {
+    socket.addEventListener("message", (event: { readonly data: string }) => {
       const { message } = ServerMessageCodec.fromJSON(JSON.parse(event.data));
       if (message !== undefined) this.received.push(message);
       this.#wake();

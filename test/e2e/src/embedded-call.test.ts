@@ -1,0 +1,47 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from "vitest";
+import { TestBrowser } from "./harness/browser.ts";
+import { TestEmbedded } from "./harness/embedded.ts";
+import { expectBeep, expectFluentCall, report, waitUntilEmpty } from "./harness/expectations.ts";
+import { Guest } from "./harness/guest.ts";
+import type { GuestOptions } from "./harness/guest.ts";
+
+describe.each(["auto", "typescript"] as const)("one process, media backend %s", (mediaBackend) => {
+  let server: TestEmbedded;
+  let browser: TestBrowser;
+
+  beforeAll(async () => {
+    [server, browser] = await Promise.all([TestEmbedded.start({ mediaBackend }), TestBrowser.launch()]);
+  });
+  afterEach(async () => {
+    await browser.closePages();
+    await waitUntilEmpty(server.node);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  const join = (name: string, options: Partial<GuestOptions> = {}): Promise<Guest> =>
+    Guest.join(browser, { url: server.url, room: "a room / für alle?", name, ...options });
+
+  it("two people see and hear each other, and nothing is left of who leaves", async () => {
+    onTestFailed(() => console.log(server.log.toString()));
+    const [ada, grace] = await Promise.all([join("Ada"), join("Grace")]);
+    await Promise.all([ada.seePicture("Grace"), grace.seePicture("Ada")]);
+    const [seenByAda, seenByGrace] = await expectFluentCall([ada, grace], 5_000);
+    report(`embedded, ${server.mediaBackend} backend`, { seenByAda, seenByGrace });
+    expectBeep(seenByAda?.sounds[0]);
+    expectBeep(seenByGrace?.sounds[0]);
+    const both = await server.node.holdings();
+    expect(both).toEqual({ sessions: 2, transports: 4, producers: 4, consumers: 4, relays: 0 });
+
+    const leaving = grace.leave();
+    const goneAfterMs = await ada.seeLeave("Grace");
+    await leaving;
+    expect(goneAfterMs).toBeLessThan(2_000);
+    await expect
+      .poll(() => server.node.holdings(), { timeout: 2_000, interval: 50 })
+      .toEqual({ sessions: 1, transports: 2, producers: 2, consumers: 0, relays: 0 });
+    report("tile gone after", `${Math.round(goneAfterMs)} ms`);
+  });
+});
