@@ -12,7 +12,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["{packages,services,apps,load,scripts}/**/*.test.ts"],
+          include: ["{packages,services,apps,load,scripts,fuzz}/**/*.test.ts"],
           exclude: ["**/node_modules/**", "**/*.real.test.ts", "test/e2e/**"],
           pool: "threads",
           isolate: false,

@@ -21,7 +21,7 @@ function blocksOf(bytes: Uint8Array, offset: number, length: number): unknown {
     const items = Array.from({ length: reader.itemCount }, () => new DelaySinceLastRr());
     items.forEach((one, index) => expect(reader.readItem(index, one)).toBe(true));
     expect(reader.readItem(reader.itemCount, new DelaySinceLastRr())).toBe(false);
-    const fields = items.map((one) => ({ ...one }));
+    const fields = items.map(({ ssrc, lastRr, delaySinceLastRr }) => ({ ssrc, lastRr, delaySinceLastRr }));
     blocks.push([reader.blockType, reader.ntpSeconds, reader.ntpFraction, fields]);
   }
   return { blocks, malformed: reader.malformed };

@@ -52,7 +52,7 @@ describe("Av1Payload (AV1 RTP v1.0.0 §4.4, §4.5)", () => {
   });
 
   it("reads lengths of more than one byte", () => {
-    const bytes = [0x20, 0x81, 0x01, ...new Array<number>(129).fill(0x30), 0x30, 1];
+    const bytes = [0x20, 0x81, 0x01, ...new Uint8Array(129).fill(0x30), 0x30, 1];
     expect(read(...bytes)?.elements.map((element) => element.bytes)).toEqual([129, 2]);
   });
 

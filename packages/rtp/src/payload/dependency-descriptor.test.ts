@@ -157,12 +157,12 @@ describe("DependencyDescriptor", () => {
     const spatial = Array.from({ length: 5 }, (_, spatialId) => ({ ...template, spatialId }));
     const temporal = Array.from({ length: 9 }, (_, temporalId) => ({ ...template, temporalId }));
     const many = Array.from({ length: 65 }, () => template);
-    const references = [{ ...template, fdiffs: new Array<number>(17).fill(1) }];
+    const references = [{ ...template, fdiffs: Array.from({ length: 17 }, () => 1) }];
     for (const templates of [spatial, temporal, many, references]) {
       const bytes = encodeDescriptor(KEYFRAME, { ...L1T2, templates, resolutions: null });
       expect(new DependencyDescriptor().set(bytes, 0, bytes.length, structureOf(L1T2))).toBe(false);
     }
-    const custom = { ...KEYFRAME, structurePresent: false, fdiffs: new Array<number>(17).fill(1) };
+    const custom = { ...KEYFRAME, structurePresent: false, fdiffs: Array.from({ length: 17 }, () => 1) };
     const bytes = encodeDescriptor(custom, L1T2);
     expect(new DependencyDescriptor().set(bytes, 0, bytes.length, structureOf(L1T2))).toBe(false);
   });

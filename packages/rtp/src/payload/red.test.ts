@@ -49,7 +49,10 @@ describe("RedPayload (RFC 2198 §3)", () => {
 
   it("refuses more than 32 blocks, and what is cut short", () => {
     const one = { payloadType: 111, timestampOffset: 960, data: Uint8Array.of(1, 2, 3) };
-    const many = build(new Array(33).fill(one), Uint8Array.of(9));
+    const many = build(
+      Array.from({ length: 33 }, () => one),
+      Uint8Array.of(9),
+    );
     expect(probe(many, 0, many.length)).toBeUndefined();
     const bytes = build([one], Uint8Array.of(8, 9));
     expect(acceptedPrefixes(bytes, probe)).toEqual([8, 9, 10]);
