@@ -7,16 +7,7 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -186,7 +177,9 @@ function cacheHeaders(headers) {
 }
 
 function sourceFiles() {
-  return readdirSync(NATIVE_DIRECTORY).filter((file) => /\.(cc|h)$/.test(file)).sort();
+  return readdirSync(NATIVE_DIRECTORY)
+    .filter((file) => /\.(cc|h)$/.test(file))
+    .sort();
 }
 
 function hashOfSources(extra) {

@@ -25,7 +25,9 @@ describe("native records", () => {
     ["CompletionRecord", "../../engine/src/completion-batch.ts"],
     ["DatagramRecord", "./native-records.ts"],
   ])("%s has the fields of %s", (struct, file) => {
-    expect(fieldsOfStruct(struct)).toEqual(fieldsOfTable(read(file)));
+    const fields = fieldsOfStruct(struct);
+    expect(fields.length).toBeGreaterThan(4);
+    expect(fields).toEqual(fieldsOfTable(read(file)));
   });
 
   it.each([
