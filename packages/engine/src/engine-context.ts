@@ -1,6 +1,6 @@
 import type { EngineConfig } from "./engine-config.ts";
 import type { EngineEvents } from "./engine-events.ts";
-import { DropCounters } from "./drop-reason.ts";
+import type { DropCounters } from "./drop-reason.ts";
 import type { FeedbackSender } from "./feedback-sender.ts";
 import { IncomingPacket } from "./incoming-packet.ts";
 import { PayloadStage } from "./payload-stage.ts";

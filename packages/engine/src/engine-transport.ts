@@ -7,7 +7,7 @@ import type { PacketSink } from "./packet-sink.ts";
 import type { Producer } from "./producer.ts";
 import type { Random } from "./random.ts";
 import type { SendBatch } from "./send-batch.ts";
-import { StreamDemux } from "./stream-demux.ts";
+import type { StreamDemux } from "./stream-demux.ts";
 
 const REMEMBERED_STREAMS = 4096;
 
