@@ -1,5 +1,5 @@
 import { progress, type BenchOptions } from "./options.ts";
-import { runBare, runSut, type Load } from "./run.ts";
+import { runBare, runSut, WARM_UP_MS, type Load } from "./run.ts";
 import { median, round } from "./statistics.ts";
 
 export interface BackendsResult {
@@ -71,7 +71,7 @@ export async function benchThreads(subscribers: number, options: BenchOptions): 
   const load = fanoutLoad(subscribers, Math.max(1, Math.floor(260_000 / subscribers)), options.seconds);
   const cpu: Record<1 | 2, number[]> = { 1: [], 2: [] };
   const delivered: Record<1 | 2, number[]> = { 1: [], 2: [] };
-  const expected = ((load.packetsPerSecond * load.durationMs) / 1000) * subscribers;
+  const expected = ((load.packetsPerSecond * (load.durationMs + WARM_UP_MS)) / 1000) * subscribers;
   for (let run = 0; run < options.runs; run++) {
     progress(`threads: run ${run + 1} of ${options.runs}`);
     for (const senderThreads of [1, 2] as const) {

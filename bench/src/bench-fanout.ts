@@ -1,4 +1,4 @@
-import { runBare, runSut, type Load } from "./run.ts";
+import { runBare, runSut, WARM_UP_MS, type Load } from "./run.ts";
 import { progress, type BenchOptions } from "./options.ts";
 import type { SinkResult } from "./native.ts";
 import { median, round } from "./statistics.ts";
@@ -123,8 +123,9 @@ export async function benchFanout(subscribers: number, options: BenchOptions): P
 
 /** Everything arrived, and in time: what only piled up in a socket's buffer was not sustained. */
 function isSustained(sink: SinkResult, load: Load, packetsPerSecond: number): boolean {
-  const expected = Math.floor((packetsPerSecond * load.durationMs) / 1000) * load.subscribers;
-  return sink.lost === 0 && sink.packets >= expected && sink.seconds * 1000 <= load.durationMs + MAX_LAG_MS;
+  const durationMs = load.durationMs + WARM_UP_MS;
+  const expected = Math.floor((packetsPerSecond * durationMs) / 1000) * load.subscribers;
+  return sink.lost === 0 && sink.packets >= expected && sink.seconds * 1000 <= durationMs + MAX_LAG_MS;
 }
 
 /** Highest arrival rate that passes, by bisection between 40 % and 110 % of `limit`. */

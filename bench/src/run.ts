@@ -36,6 +36,8 @@ const EXTENSION_BYTES = 16;
 const PAYLOAD_TYPE = 100;
 const TRANSPORT_CC_ID = 5;
 const SETTLE_MS = 400;
+/** The compiler gets to know the hot path before anything is measured: servers run for days. */
+export const WARM_UP_MS = 1500;
 
 interface Ports {
   firstPublisher: number;
@@ -96,8 +98,10 @@ export async function runSut(load: Load, how: SutHow): Promise<SutRun> {
   });
   const sink = startSink(ports, sut.ready.port, load, sut.ready.credentials, how.feedback);
   await sleep(SETTLE_MS);
+  const source = startSource(ports, sut.ready.port, { ...load, durationMs: load.durationMs + WARM_UP_MS });
+  await sleep(WARM_UP_MS);
   sut.begin();
-  await startSource(ports, sut.ready.port, load);
+  await source;
   await sleep(SETTLE_MS);
   const result = await sut.end();
   await stopSink(ports.control);
@@ -116,12 +120,12 @@ export async function runBare(load: Load): Promise<{ result: BareLoopResult; sin
     subscribers: load.subscribers,
     publisherIndex: 0,
     firstSubscriberIndex: load.publishers,
-    durationMs: load.durationMs,
+    durationMs: load.durationMs + WARM_UP_MS,
     batch: 64,
     extensionBytes: EXTENSION_BYTES,
   });
   await sleep(SETTLE_MS);
-  await startSource(ports, ports.server, load);
+  await startSource(ports, ports.server, { ...load, durationMs: load.durationMs + WARM_UP_MS });
   const result = await bare;
   await stopSink(ports.control);
   return { result, sink: await sink };

@@ -15,7 +15,12 @@ export class Sut {
 
   static async start(options: SutOptions): Promise<Sut> {
     const script = join(import.meta.dirname, "sut-process.ts");
-    const node = ["--expose-gc", script, JSON.stringify(options)];
+    const node = [
+      "--expose-gc",
+      ...(process.env["BENCH_NODE_ARGS"]?.split(" ") ?? []),
+      script,
+      JSON.stringify(options),
+    ];
     // With sender threads the point is to use more than one processor.
     const [command, args] = options.senderThreads > 0 ? [process.execPath, node] : seated("measured", node);
     const child = spawn(command, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
