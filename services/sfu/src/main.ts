@@ -33,11 +33,11 @@ function guessGrpcHost({ grpcHost, mode }: SfuConfig): string {
   return mode === "development" ? "127.0.0.1" : hostname();
 }
 
-/** Says once that NATS is lost, however many attempts fail, and once that it is back. */
-function createConnectionLog(logger: Logger): (connected: boolean, error?: unknown) => void {
+/** Says once that NATS is lost, however many attempts fail, and once that it is back. Silent while the node stops. */
+function createConnectionLog(logger: Logger, isClosing: () => boolean) {
   let was: boolean | undefined;
-  return (connected, error) => {
-    if (connected === was) return;
+  return (connected: boolean, error?: unknown): void => {
+    if (connected === was || isClosing()) return;
     was = connected;
     if (connected) logger.info("NATS is reached");
     else logger.warn({ err: error }, "NATS is away, rooms are read from islb instead");
@@ -49,11 +49,12 @@ async function main(): Promise<void> {
   const logger = createLogger({ service: "sfu", level: config.logLevel, format: config.logFormat });
   const grpc = readGrpcTls(config);
   const islb = grpcClient<IslbService>(IslbServiceDefinition, config.islbAddresses.join(","), grpc);
+  let closing = false;
   const events = new NatsEventBus({
     urls: config.natsUrls,
     name: "sfu",
     clock: systemClock,
-    onConnection: createConnectionLog(logger),
+    onConnection: createConnectionLog(logger, () => closing),
   });
   let grpcAddress = "";
   const sfu = await createSfu({
@@ -90,6 +91,7 @@ async function main(): Promise<void> {
     },
     drain: () => sfu.drain(),
     async close() {
+      closing = true;
       await sfu.close();
       await Promise.all([server.close(), admin.close(), events.close()]);
       islb.close();

@@ -118,11 +118,13 @@ export class Room {
     return { roomId: this.roomId, epoch: this.epoch, version: this.version, participantIds };
   }
 
-  /** Makes the session of a participant that islb placed here. Errors: MESSAGE_MALFORMED, STALE_EPOCH. */
+  /** Makes the session of a participant that islb placed here. Errors: MESSAGE_MALFORMED, SFU_UNAVAILABLE, STALE_EPOCH. */
   open(request: OpenSession): OpenedSession {
     const { participant, room: snapshot } = request;
     if (!participant || !snapshot?.room)
       throw new CodedError("MESSAGE_MALFORMED", "No participant or no room was named.");
+    // At this address was another node when islb placed the participant.
+    if (participant.nodeId !== this.#deps.nodeId) throw new CodedError("SFU_UNAVAILABLE", "The node is gone.");
     if (snapshot.room.epoch < this.epoch) throw new CodedError("STALE_EPOCH");
     this.#replica.applySnapshot(snapshot);
     const before = this.#sessions.get(participant.participantId);

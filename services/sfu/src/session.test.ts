@@ -198,6 +198,13 @@ describe("session streams", () => {
     expect(rooms.registry.rooms.size).toBe(0);
   });
 
+  it("refuse a participant that islb placed on another node", async () => {
+    const { participant, room } = await rooms.enter("there");
+    const down = await first({ up: { $case: "open", value: { participant, room, autoSubscribe: true } } });
+    expect(down[0]).toMatchObject({ $case: "refused", value: { error: { code: "SFU_UNAVAILABLE" } } });
+    expect(rooms.registry.rooms.size).toBe(0);
+  });
+
   it("refuse a room of an older epoch, and leave the session there is alone", async () => {
     const { session } = await rooms.join();
     const stored = rooms.islb.rooms.get(ROOM_ID);

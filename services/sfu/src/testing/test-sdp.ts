@@ -8,6 +8,8 @@ export interface OfferedLine {
   readonly rids?: readonly string[];
 }
 
+const MID_URI = "urn:ietf:params:rtp-hdrext:sdes:mid";
+
 export interface OfferOptions {
   readonly ufrag?: string;
   /** Two hex digits, of which the certificate's digest is made. */
@@ -33,7 +35,6 @@ function mediaLines(line: OfferedLine, ufrag: string, certificate: string): stri
     kind === "audio"
       ? ["a=rtpmap:111 opus/48000/2"]
       : ["a=rtpmap:96 VP8/90000", "a=rtcp-fb:96 nack", "a=rtcp-fb:96 nack pli"];
-  const mid_ = "urn:ietf:params:rtp-hdrext:sdes:mid";
   return [
     `m=${kind} 9 UDP/TLS/RTP/SAVPF ${kind === "audio" ? 111 : 96}`,
     "c=IN IP4 0.0.0.0",
@@ -42,7 +43,7 @@ function mediaLines(line: OfferedLine, ufrag: string, certificate: string): stri
     `a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => certificate).join(":")}`,
     "a=setup:actpass",
     `a=mid:${mid}`,
-    `a=extmap:1 ${mid_}`,
+    `a=extmap:1 ${MID_URI}`,
     "a=extmap:2 urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
     `a=${direction}`,
     "a=rtcp-mux",
