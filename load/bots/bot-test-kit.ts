@@ -1,4 +1,5 @@
 import { Grants, TrackSource } from "@cation/proto/common/v1/common";
+import type { Joined } from "@cation/proto/client/v1/client";
 import type { InspectResponse } from "@cation/proto/sfu/v1/sfu";
 import { systemClock } from "@cation/service-kit/clock";
 import { TestCluster } from "@cation/sfu/testing/test-cluster";
@@ -65,6 +66,16 @@ export class BotTestKit {
   /** Joins as somebody who only watches. */
   watch(nodeId: string, roomId?: string): Promise<Bot> {
     return this.join({ nodeId, publish: { audio: false, video: false }, ...(roomId === undefined ? {} : { roomId }) });
+  }
+
+  /** Takes a bot's session up on a new stream. */
+  async resume(bot: Bot, nodeId: string, lastEventSequence: number): Promise<Joined> {
+    const participantId = bot.joined?.participant?.participantId ?? "";
+    const roomId = bot.joined?.room?.roomId ?? "";
+    const start = { $case: "resume", value: { roomId, participantId, lastEventSequence } } as const;
+    await bot.reconnect((handler) => openSessionLink(this.cluster.clientOf(nodeId), start, systemClock, handler));
+    if (!bot.joined) throw new Error("not resumed");
+    return bot.joined;
   }
 
   inspect(nodeId: string): Promise<InspectResponse> {

@@ -40,6 +40,8 @@ export interface BotReport {
     readonly resentPackets: number;
   }[];
   readonly received: readonly ReceivedTrack[];
+  /** From the start to the first decodable frame of any video; undefined before. */
+  readonly firstFrameMs: number | undefined;
   /** Why it is no longer in the room; undefined while it is. */
   readonly ended: string | undefined;
   readonly errors: readonly string[];
@@ -62,6 +64,7 @@ export class Bot {
   #publisher: BotPublisher | undefined;
   #link: SignalLink | undefined;
   #joined: Joined | undefined;
+  #startedAtMs = 0;
   #joinMs = 0;
   #participantCount = 0;
   #ended: string | undefined;
@@ -91,17 +94,23 @@ export class Bot {
 
   /** Enters the room and publishes. Rejects with what the server refused. */
   async start(): Promise<void> {
-    const startedAtMs = this.#shared.clock.monotonicMs();
-    const { link, joined } = await this.#options.connect({
+    this.#startedAtMs = this.#shared.clock.monotonicMs();
+    await this.reconnect(this.#options.connect);
+    this.#joinMs = this.#shared.clock.monotonicMs() - this.#startedAtMs;
+    const { audio, video } = this.#options.publish;
+    if (audio || video) await this.#publish();
+  }
+
+  /** Goes on over another link, in place of a lost one. `connect` resumes the session. */
+  async reconnect(connect: BotOptions["connect"]): Promise<void> {
+    this.#ended = undefined;
+    const { link, joined } = await connect({
       onEvent: (event) => this.#receive(event),
       onClosed: (reason) => (this.#ended ??= reason),
     });
     this.#link = link;
     this.#joined = joined;
     this.#participantCount = joined.participantCount;
-    this.#joinMs = this.#shared.clock.monotonicMs() - startedAtMs;
-    const { audio, video } = this.#options.publish;
-    if (audio || video) await this.#publish();
   }
 
   /** Sends what is due. To be called each 10 ms or so. */
@@ -114,6 +123,7 @@ export class Bot {
 
   report(): BotReport {
     const nowMs = this.#shared.clock.monotonicMs();
+    const received = [...this.#subscriber.receivers.values()].map((receiver) => receiver.report(nowMs));
     return {
       participantId: this.#joined?.participant?.participantId ?? "",
       nodeId: this.#joined?.nodeId ?? "",
@@ -126,7 +136,8 @@ export class Bot {
         keyframeRequests,
         resentPackets,
       })),
-      received: [...this.#subscriber.receivers.values()].map((receiver) => receiver.report(nowMs)),
+      received,
+      firstFrameMs: findFirstFrame(received, this.#startedAtMs),
       ended: this.#ended,
       errors: this.#errors,
     };
@@ -212,6 +223,13 @@ export class Bot {
 }
 
 const MAX_EVENTS = 1_000;
+
+function findFirstFrame(received: readonly ReceivedTrack[], startedAtMs: number): number | undefined {
+  const times = received.flatMap(({ kind, firstFrameAtMs }) =>
+    kind === "video" && firstFrameAtMs !== undefined ? [firstFrameAtMs] : [],
+  );
+  return times.length > 0 ? Math.min(...times) - startedAtMs : undefined;
+}
 
 function describeEnd({ reason, error }: SessionEnded): string {
   return error ? `session ended: ${error.code}` : `session ended: reason ${reason}`;

@@ -76,10 +76,10 @@ function untilStopped(seconds: number | undefined): Promise<void> {
 }
 
 function describe(report: BotReport): string {
-  const { participantId, nodeId, joinMs, received, errors, ended } = report;
-  const lines = [
-    `${participantId} on ${nodeId}: joined in ${joinMs.toFixed(0)} ms, ${received.length} tracks received`,
-  ];
+  const { participantId, nodeId, joinMs, firstFrameMs, received, errors, ended } = report;
+  const picture = firstFrameMs === undefined ? "no picture" : `first picture after ${firstFrameMs.toFixed(0)} ms`;
+  const joined = `joined in ${joinMs.toFixed(0)} ms, ${picture}, ${received.length} tracks received`;
+  const lines = [`${participantId} on ${nodeId}: ${joined}`];
   for (const track of received) {
     const rate = `${(track.bitrateBps / 1_000).toFixed(0)} kb/s`;
     const frames = `${track.decodableFrames} frames (${track.keyframes} keyframes, ${track.interruptions} interruptions)`;

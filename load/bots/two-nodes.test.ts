@@ -170,3 +170,24 @@ describe("two sfu nodes", () => {
     expect((await kit.inspect("b")).transports).toBe(0);
   });
 });
+
+describe("a client that lost its signalling", () => {
+  it("takes its session up again; media never stopped", async () => {
+    const anna = await kit.join({ nodeId: "a" });
+    const ben = await kit.watch("b");
+    await until("ben decodes", () => decodes(ben, 2, 10));
+    const lastEventSequence = ben.events.at(-1)?.sequence ?? 0;
+    ben.link.close();
+    const carl = await kit.join({ nodeId: "a" });
+    await until("ben still decodes anna", moreFrames(ben, trackOf(anna, "video"), 20));
+
+    const joined = await kit.resume(ben, "b", lastEventSequence);
+    expect(joined.eventsReplayed).toBe(true);
+    await until("ben decodes carl too", () => decodes(ben, 4, 10));
+    const sequences = ben.events.map(({ sequence }) => sequence);
+    expect(sequences).toEqual(sequences.map((_, index) => index + 1));
+    expect(ben.report().received.every(({ interruptions }) => interruptions === 0)).toBe(true);
+    expect(ben.events.map(({ event }) => event?.$case)).toContain("participantJoined");
+    expect(carl.report().errors).toEqual([]);
+  });
+});
