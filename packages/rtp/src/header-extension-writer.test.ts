@@ -1,5 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { HeaderExtensionWriter } from "./header-extension-writer.ts";
+import { RtpPacketView } from "./rtp-packet-view.ts";
+import { writeRtpHeader } from "./rtp-writer.ts";
 
 describe("HeaderExtensionWriter", () => {
   it("reserves elements and says where they are", () => {
@@ -42,5 +45,42 @@ describe("HeaderExtensionWriter", () => {
     writer.reserve(0, 4);
     expect(writer.write(new Uint8Array(11), 0)).toBe(-1);
     expect(writer.write(new Uint8Array(12), 0)).toBe(12);
+  });
+
+  it("writes what it was told last, whatever the order of changes", () => {
+    const ids = [2, 14, 15, 200];
+    const change = fc.record({
+      index: fc.nat(ids.length - 1),
+      act: fc.constantFrom("omit" as const, "reserve" as const, "put" as const),
+      data: fc.uint8Array({ maxLength: 40 }),
+    });
+    fc.assert(
+      fc.property(fc.array(change, { maxLength: 20 }), (changes) => {
+        const writer = new HeaderExtensionWriter(ids);
+        const truth = new Map<number, number[]>();
+        const view = new RtpPacketView();
+        for (const { index, act, data } of changes) {
+          if (act === "omit") writer.omit(index);
+          else if (act === "reserve") writer.reserve(index, data.length);
+          else writer.put(index, data, 0, data.length);
+          if (act === "omit") truth.delete(index);
+          else truth.set(index, act === "put" ? [...data] : Array.from({ length: data.length }, () => 0));
+
+          const packet = new Uint8Array(300).fill(0xee);
+          const block = writeRtpHeader(packet, 0, 96, false, 0, 0, 0, truth.size > 0);
+          const end = writer.write(packet, block);
+          expect(end - block).toBe(writer.byteLength);
+          expect(view.set(packet, 0, end)).toBe(true);
+          expect(packet[end]).toBe(0xee);
+          ids.forEach((id, i) => {
+            const position = view.findExtension(id);
+            expect(position).toBe(writer.offsetOf(i));
+            const found = [...packet.subarray(position, position + view.extensionBytes)];
+            if (position >= 0) expect(found).toEqual(truth.get(i));
+            else expect(truth.has(i)).toBe(false);
+          });
+        }
+      }),
+    );
   });
 });

@@ -4,6 +4,8 @@ const ABSENT = -1;
 const MAX_ONE_BYTE_ID = 14;
 const MAX_ONE_BYTE_LENGTH = 16;
 const MAX_TWO_BYTE_LENGTH = 255;
+const ONE_BYTE_PROFILE = 0xbede;
+const TWO_BYTE_PROFILE = 0x1000;
 
 /**
  * Writes extension blocks with a fixed list of elements (RFC 8285): made once a stream, told what changes, written with
@@ -17,6 +19,9 @@ export class HeaderExtensionWriter {
   readonly #sourceOffsets: Int32Array;
   readonly #sources: (Uint8Array | null)[];
   readonly #dataOffsets: Int32Array;
+  /** -1 where lengths have changed since it was measured. */
+  #byteLength = 0;
+  #oneByte = true;
 
   /** `ids` (1 … 255) in the order in which the elements are written; an element is then named by its index. */
   constructor(ids: readonly number[]) {
@@ -29,7 +34,7 @@ export class HeaderExtensionWriter {
 
   /** Leaves the element out from now on. */
   omit(index: number): void {
-    this.#lengths[index] = ABSENT;
+    this.#setLength(index, ABSENT);
     this.#sources[index] = null;
   }
 
@@ -41,7 +46,7 @@ export class HeaderExtensionWriter {
   /** Takes the element in as zeros, 0 … 255 bytes; patched after `write` at `offsetOf(index)`. False if too long. */
   reserve(index: number, length: number): boolean {
     if (length < 0 || length > MAX_TWO_BYTE_LENGTH) return false;
-    this.#lengths[index] = length;
+    this.#setLength(index, length);
     this.#sources[index] = null;
     return true;
   }
@@ -49,7 +54,7 @@ export class HeaderExtensionWriter {
   /** Takes the element in; its bytes are read at each `write`, and stay the caller's. False if too long or out of range. */
   put(index: number, source: Uint8Array, offset: number, length: number): boolean {
     if (length < 0 || length > MAX_TWO_BYTE_LENGTH || offset < 0 || offset + length > source.length) return false;
-    this.#lengths[index] = length;
+    this.#setLength(index, length);
     this.#sources[index] = source;
     this.#sourceOffsets[index] = offset;
     return true;
@@ -62,15 +67,8 @@ export class HeaderExtensionWriter {
 
   /** Bytes that `write` will need, header and padding included; 0 where all elements are left out. */
   get byteLength(): number {
-    const elementHeader = this.#fitsOneByte() ? 1 : 2;
-    let dataBytes = 0;
-    let present = false;
-    for (let i = 0; i < this.#lengths.length; i++) {
-      if (this.#lengths[i] === ABSENT) continue;
-      present = true;
-      dataBytes += elementHeader + this.#lengths[i];
-    }
-    return present ? 4 + ((dataBytes + 3) & ~3) : 0;
+    if (this.#byteLength < 0) this.#measure();
+    return this.#byteLength;
   }
 
   /**
@@ -79,8 +77,8 @@ export class HeaderExtensionWriter {
    */
   write(target: Uint8Array, offset: number): number {
     const total = this.byteLength;
-    if (offset + total > target.length) return -1;
-    const oneByte = this.#fitsOneByte();
+    const end = offset + total;
+    if (end > target.length) return -1;
     let position = offset + 4;
     for (let i = 0; i < this.#ids.length; i++) {
       const length = this.#lengths[i];
@@ -88,7 +86,7 @@ export class HeaderExtensionWriter {
         this.#dataOffsets[i] = ABSENT;
         continue;
       }
-      if (oneByte) {
+      if (this.#oneByte) {
         target[position++] = (this.#ids[i] << 4) | (length - 1);
       } else {
         target[position++] = this.#ids[i];
@@ -96,23 +94,41 @@ export class HeaderExtensionWriter {
       }
       this.#dataOffsets[i] = position;
       const source = this.#sources[i];
-      if (source === null) target.fill(0, position, position + length);
+      if (source === null) fillZeros(target, position, position + length);
       else copyBytes(target, position, source, this.#sourceOffsets[i], length);
       position += length;
     }
     if (total === 0) return offset;
-    while (position < offset + total) target[position++] = 0;
-    writeU16(target, offset, oneByte ? 0xbede : 0x1000);
+    fillZeros(target, position, end);
+    writeU16(target, offset, this.#oneByte ? ONE_BYTE_PROFILE : TWO_BYTE_PROFILE);
     writeU16(target, offset + 2, (total >> 2) - 1);
-    return position;
+    return end;
   }
 
-  #fitsOneByte(): boolean {
+  /** The form and size hold until a length changes, which is rare. */
+  #setLength(index: number, length: number): void {
+    if (this.#lengths[index] === length) return;
+    this.#lengths[index] = length;
+    this.#byteLength = -1;
+  }
+
+  #measure(): void {
+    let count = 0;
+    let dataBytes = 0;
+    this.#oneByte = true;
     for (let i = 0; i < this.#ids.length; i++) {
       const length = this.#lengths[i];
       if (length === ABSENT) continue;
-      if (this.#ids[i] > MAX_ONE_BYTE_ID || length < 1 || length > MAX_ONE_BYTE_LENGTH) return false;
+      count++;
+      dataBytes += length;
+      if (this.#ids[i] > MAX_ONE_BYTE_ID || length < 1 || length > MAX_ONE_BYTE_LENGTH) this.#oneByte = false;
     }
-    return true;
+    const elementBytes = dataBytes + count * (this.#oneByte ? 1 : 2);
+    this.#byteLength = count === 0 ? 0 : 4 + ((elementBytes + 3) & ~3);
   }
+}
+
+/** Quicker than `fill` for the few bytes that are meant. */
+function fillZeros(target: Uint8Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) target[i] = 0;
 }
