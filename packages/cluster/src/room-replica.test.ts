@@ -6,7 +6,8 @@ import { VirtualClock } from "@cation/service-kit/virtual-clock";
 import { RoomReplica } from "./room-replica.ts";
 import type { RoomChange } from "./room-replica.ts";
 import { MemoryRoomStore } from "./store/memory-room-store.ts";
-import { makeParticipant, makeTrack, mulberry32, sorted } from "./store/room-store.contract.ts";
+import { makeParticipant, makeTrack, sorted } from "./testing/records.ts";
+import { mulberry32 } from "./testing/seeded-random.ts";
 
 /** A room's history: the snapshot before each event, and the events. */
 interface History {

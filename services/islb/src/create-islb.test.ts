@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { subscribeRoomEvents } from "@cation/cluster/events/room-events";
-import { makeNode } from "@cation/cluster/store/node-registry.contract";
+import { makeNode } from "@cation/cluster/testing/records";
 import type { IslbService } from "@cation/proto/islb/v1/islb";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import type { RoomEvent } from "@cation/proto/state/v1/state";
 import type { Clock, Timer } from "@cation/service-kit/clock";
-import { IslbFixture, joinRequest, report, trackOf } from "./testing.ts";
+import { IslbFixture, joinRequest, report, trackOf } from "./testing/islb-fixture.ts";
 
 let fixture: IslbFixture;
 let islb: IslbService;

@@ -8,7 +8,7 @@ import { GrpcServer } from "@cation/cluster/rpc/grpc-server";
 import { RedisConnection } from "@cation/cluster/store/redis-connection";
 import { RedisNodeRegistry } from "@cation/cluster/store/redis-node-registry";
 import { RedisRoomStore } from "@cation/cluster/store/redis-room-store";
-import { sorted } from "@cation/cluster/store/room-store.contract";
+import { sorted } from "@cation/cluster/testing/records";
 import { startNatsServer } from "@cation/cluster/testing/nats-server";
 import type { TestNatsServer } from "@cation/cluster/testing/nats-server";
 import { startRedisServer } from "@cation/cluster/testing/redis-server";
@@ -20,7 +20,7 @@ import { systemClock } from "@cation/service-kit/clock";
 import { createLogger } from "@cation/service-kit/logger";
 import { createIslb } from "./create-islb.ts";
 import type { IslbSettings } from "./islb-config.ts";
-import { joinRequest, makeSettings, report, trackOf } from "./testing.ts";
+import { joinRequest, makeSettings, report, trackOf } from "./testing/islb-fixture.ts";
 
 let redisServer: TestRedisServer;
 let natsServer: TestNatsServer;

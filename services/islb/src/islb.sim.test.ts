@@ -1,11 +1,12 @@
 import { expect, test } from "vitest";
-import { mulberry32, sorted } from "@cation/cluster/store/room-store.contract";
+import { sorted } from "@cation/cluster/testing/records";
+import { mulberry32 } from "@cation/cluster/testing/seeded-random";
 import type { IslbService } from "@cation/proto/islb/v1/islb";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { Islb } from "./create-islb.ts";
-import { SimulatedBus } from "./simulated-bus.ts";
-import { SimulatedNode } from "./simulated-node.ts";
-import { IslbFixture, joinRequest } from "./testing.ts";
+import { SimulatedBus } from "./testing/simulated-bus.ts";
+import { SimulatedNode } from "./testing/simulated-node.ts";
+import { IslbFixture, joinRequest } from "./testing/islb-fixture.ts";
 
 const ROOMS = ["r0", "r1", "r2"];
 const NODES = ["n0", "n1", "n2"];

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { VirtualClock } from "@cation/service-kit/virtual-clock";
 import { MemoryRoomStore } from "./memory-room-store.ts";
-import { makeParticipant, makeTrack, roomStoreContract } from "./room-store.contract.ts";
+import { makeParticipant, makeTrack } from "../testing/records.ts";
+import { roomStoreContract } from "./room-store.contract.ts";
 
 describe("room store in memory", () => {
   roomStoreContract((options) => {

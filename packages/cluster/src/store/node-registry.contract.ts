@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { Node } from "@cation/proto/state/v1/state";
+import { makeNode } from "../testing/records.ts";
 import type { NodeRecord, NodeRegistry } from "./node-registry.ts";
 
 /** How a test reaches a registry. */
@@ -8,19 +8,6 @@ export interface NodeRegistryFixture {
   /** Lets the registry's clock go on. */
   advance(durationMs: number): Promise<void>;
   close(): Promise<void>;
-}
-
-export function makeNode(nodeId: string, overrides: Partial<Node> = {}): Node {
-  return Node.create({
-    nodeId,
-    region: "eu",
-    grpcAddress: "10.0.0.1:7000",
-    capacity: { maxParticipants: 100, maxPacketsPerSecond: 50_000, maxEgressBps: 1_000_000_000 },
-    load: { stress: 0.25, participants: 7 },
-    startedAtMs: 1_700_000_000_000,
-    version: "0.1.0",
-    ...overrides,
-  });
 }
 
 /** Every node registry passes this. */

@@ -5,12 +5,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "@cation/service-kit/clock";
 import { findFreePort, findProgram, startChild } from "../testing/child-server.ts";
+import { makeParticipant } from "../testing/records.ts";
 import { startRedisServer } from "../testing/redis-server.ts";
 import type { TestRedisServer } from "../testing/redis-server.ts";
 import { RedisConnection, RedisScript } from "./redis-connection.ts";
 import type { RedisConnectionOptions } from "./redis-connection.ts";
 import { RedisRoomStore } from "./redis-room-store.ts";
-import { makeParticipant } from "./room-store.contract.ts";
 
 const cleanups: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {

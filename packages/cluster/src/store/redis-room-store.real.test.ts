@@ -1,10 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { systemClock } from "@cation/service-kit/clock";
+import { makeParticipant, makeTrack } from "../testing/records.ts";
 import { startRedisServer } from "../testing/redis-server.ts";
 import type { TestRedisServer } from "../testing/redis-server.ts";
 import { RedisConnection } from "./redis-connection.ts";
 import { RedisRoomStore } from "./redis-room-store.ts";
-import { makeParticipant, makeTrack, roomStoreContract } from "./room-store.contract.ts";
+import { roomStoreContract } from "./room-store.contract.ts";
 
 let server: TestRedisServer;
 let redis: RedisConnection;

@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { LeaveReason, Participant, Track } from "@cation/proto/state/v1/state";
-import type { RoomEvent, RoomSnapshot } from "@cation/proto/state/v1/state";
+import { LeaveReason } from "@cation/proto/state/v1/state";
+import type { Participant, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { RoomReplica } from "../room-replica.ts";
+import { byTrackId, makeParticipant, makeTrack, sorted } from "../testing/records.ts";
+import { mulberry32 } from "../testing/seeded-random.ts";
 import type { RoomStore, RoomStoreOptions, StoredChange } from "./room-store.ts";
 
 /** How a test reaches a store. */
@@ -36,33 +38,6 @@ const ODD_IDS = [
   "",
   "x".repeat(300),
 ];
-
-export function makeParticipant(id: string, overrides: Partial<Participant> = {}): Participant {
-  return Participant.create({
-    participantId: `p-${id}`,
-    identity: `i-${id}`,
-    name: `Name of ${id}`,
-    grants: { publish: [1, 2], subscribe: true, administer: false },
-    nodeId: "n1",
-    joinedAtMs: 1_700_000_000_123,
-    metadata: '{"seat": "é"}',
-    ...overrides,
-  });
-}
-
-export function makeTrack(id: string, publisher: string, overrides: Partial<Track> = {}): Track {
-  return Track.create({
-    trackId: `t-${id}`,
-    participantId: `p-${publisher}`,
-    nodeId: "n1",
-    kind: 2,
-    source: 1,
-    name: id,
-    codecs: [{ mimeType: "video/VP8", clockRateHz: 90_000 }],
-    encodings: [{ rid: "q", width: 320, height: 180, maxBitrateBps: 150_000 }, { rid: "f" }],
-    ...overrides,
-  });
-}
 
 /** Every room store passes this. */
 export function roomStoreContract(open: (options: RoomStoreOptions) => Promise<RoomStoreFixture>): void {
@@ -549,30 +524,6 @@ export function roomStoreContract(open: (options: RoomStoreOptions) => Promise<R
     }
     expect(sorted(replica.snapshot())).toEqual(sorted(await read("r")));
   });
-}
-
-/** A small generator with a seed (mulberry32), for tests that must be repeatable. */
-export function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** A snapshot whose lists are in order. */
-export function sorted(snapshot: RoomSnapshot): RoomSnapshot {
-  return {
-    ...snapshot,
-    participants: snapshot.participants.toSorted((a, b) => (a.participantId < b.participantId ? -1 : 1)),
-    tracks: snapshot.tracks.toSorted(byTrackId),
-  };
-}
-
-function byTrackId(a: Track, b: Track): number {
-  return a.trackId < b.trackId ? -1 : 1;
 }
 
 async function expectCode(promise: Promise<unknown>, code: string): Promise<void> {

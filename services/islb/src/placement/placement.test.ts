@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { makeNode } from "@cation/cluster/store/node-registry.contract";
+import { makeNode } from "@cation/cluster/testing/records";
 import type { NodeRecord } from "@cation/cluster/store/node-registry";
 import type { RoomOccupancy } from "@cation/cluster/store/room-store";
-import { mulberry32 } from "@cation/cluster/store/room-store.contract";
+import { mulberry32 } from "@cation/cluster/testing/seeded-random";
 import type { Node, NodeLoad } from "@cation/proto/state/v1/state";
 import { place } from "./placement.ts";
 import type { PlacementOptions } from "./placement.ts";

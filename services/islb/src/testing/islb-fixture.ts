@@ -3,10 +3,10 @@ import { InProcessEventBus } from "@cation/cluster/events/in-process-event-bus";
 import { directClient } from "@cation/cluster/rpc/direct-client";
 import { MemoryNodeRegistry } from "@cation/cluster/store/memory-node-registry";
 import { MemoryRoomStore } from "@cation/cluster/store/memory-room-store";
-import { makeNode } from "@cation/cluster/store/node-registry.contract";
+import { makeNode } from "@cation/cluster/testing/records";
 import type { NodeRegistry } from "@cation/cluster/store/node-registry";
 import type { RoomStore } from "@cation/cluster/store/room-store";
-import { mulberry32 } from "@cation/cluster/store/room-store.contract";
+import { mulberry32 } from "@cation/cluster/testing/seeded-random";
 import { IslbServiceDefinition, JoinRequest } from "@cation/proto/islb/v1/islb";
 import type { IslbService, RoomPosition } from "@cation/proto/islb/v1/islb";
 import { Track } from "@cation/proto/state/v1/state";
@@ -16,11 +16,11 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import { createLogger } from "@cation/service-kit/logger";
 import { VirtualClock } from "@cation/service-kit/virtual-clock";
 import Value from "typebox/value";
-import { createIslb } from "./create-islb.ts";
-import type { Islb } from "./create-islb.ts";
-import { islbSettingsSchema } from "./islb-config.ts";
-import type { IslbSettings } from "./islb-config.ts";
-import type { NodeProbe } from "./node-sweeper.ts";
+import { createIslb } from "../create-islb.ts";
+import type { Islb } from "../create-islb.ts";
+import { islbSettingsSchema } from "../islb-config.ts";
+import type { IslbSettings } from "../islb-config.ts";
+import type { NodeProbe } from "../node-sweeper.ts";
 
 /** The settings that an islb without configuration has, with some changed. */
 export function makeSettings(overrides: Partial<IslbSettings> = {}): IslbSettings {

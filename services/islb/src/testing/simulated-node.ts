@@ -1,12 +1,12 @@
 import { subscribeRoomEvents } from "@cation/cluster/events/room-events";
 import type { EventBus, Subscription } from "@cation/cluster/events/event-bus";
 import { RoomReplica } from "@cation/cluster/room-replica";
-import { makeNode } from "@cation/cluster/store/node-registry.contract";
+import { makeNode } from "@cation/cluster/testing/records";
 import type { IslbService, JoinResponse, ReportNodeResponse } from "@cation/proto/islb/v1/islb";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import { setRepeatingTimer } from "@cation/service-kit/clock";
 import type { Clock, Timer } from "@cation/service-kit/clock";
-import { trackOf } from "./testing.ts";
+import { trackOf } from "./islb-fixture.ts";
 
 /** A participant on a node, and what it publishes: muted or not, by track id. */
 export interface SimulatedSession {
