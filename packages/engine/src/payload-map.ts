@@ -47,6 +47,8 @@ function sameFormat(a: CodecParameters, b: CodecParameters): boolean {
   const mimeType = a.mimeType.toLowerCase();
   if (mimeType !== b.mimeType.toLowerCase() || a.clockRateHz !== b.clockRateHz) return false;
   if (a.channels !== b.channels) return false;
+  // Its fmtp names the payload types inside, which are not rewritten (RFC 2198 §5).
+  if (mimeType === "audio/red") return a.fmtp === b.fmtp;
   const parameters = DISTINGUISHING[mimeType] ?? [];
   return parameters.every(({ key, preset }) => fmtpValue(a.fmtp, key, preset) === fmtpValue(b.fmtp, key, preset));
 }
