@@ -25,6 +25,7 @@ import { MediaWorker } from "./media-worker.ts";
 import { NodeAgent } from "./node-agent.ts";
 import { NodeDirectory } from "./node-directory.ts";
 import { LoadMeter } from "./node-load.ts";
+import { PacedWork } from "./paced-work.ts";
 import { RelayLinkServer } from "./relay/relay-link-server.ts";
 import { RoomRegistry } from "./room-registry.ts";
 import { SessionService } from "./session-service.ts";
@@ -142,6 +143,7 @@ class SfuServer implements Sfu {
       nodeId: this.nodeId,
       clock,
       random,
+      work: new PacedWork(clock),
       logger,
       islb,
       events,

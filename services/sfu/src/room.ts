@@ -13,6 +13,7 @@ import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import type { ClientTransportOpener } from "./client-transport.ts";
 import type { LocalTracks } from "./local-tracks.ts";
+import type { PacedWork } from "./paced-work.ts";
 import { ParticipantSession } from "./participant-session.ts";
 import type { SessionConnections } from "./participant-session.ts";
 import { PublisherConnection } from "./publisher-connection.ts";
@@ -40,6 +41,7 @@ export interface RoomDeps {
   readonly nodeId: string;
   readonly clock: Clock;
   readonly random: Random;
+  readonly work: PacedWork;
   readonly logger: Logger;
   readonly islb: IslbService;
   readonly events: EventBus;
@@ -206,7 +208,7 @@ export class Room {
   }
 
   #connect(session: ParticipantSession): SessionConnections {
-    const { nodeId, clock, random, logger, islb, media, tracks } = this.#deps;
+    const { nodeId, clock, random, work, logger, islb, media, tracks } = this.#deps;
     const publisher = new PublisherConnection({
       participant: session.participant,
       roomId: this.roomId,
@@ -226,6 +228,7 @@ export class Room {
       media,
       clock,
       random,
+      work,
       tracks: () => this.#replica.tracks,
       acquire: (track, listener) => this.#sources.acquire(track, listener),
       onOffer: (offer) => session.tell({ $case: "subscriberOffer", value: offer }),

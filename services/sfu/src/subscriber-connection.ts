@@ -7,6 +7,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import { SubscriberDescription } from "@cation/webrtc/sdp/subscriber-offer";
 import type { TransportState } from "@cation/webrtc/transport-state";
 import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
+import type { PacedWork } from "./paced-work.ts";
 import type { ProducerListener } from "./relay/relay-hub.ts";
 import { readSdp } from "./sdp-errors.ts";
 import { SubscribedTrack } from "./subscribed-track.ts";
@@ -24,6 +25,8 @@ export interface SubscriberConnectionOptions {
   readonly media: ClientTransportOpener & SubscriberMedia;
   readonly clock: Clock;
   readonly random: Random;
+  /** Makes the offers, in turn with those of others. */
+  readonly work: PacedWork;
   /** The room's tracks, as this node knows them now. */
   readonly tracks: () => ReadonlyMap<string, Track>;
   readonly acquire: (track: Track, listener: ProducerListener) => TrackLease;
@@ -152,7 +155,9 @@ export class SubscriberConnection {
     if (this.#pending || this.#closed) return;
     this.#timer ??= this.#options.clock.setTimer(OFFER_DELAY_MS, () => {
       this.#timer = undefined;
-      if (this.#dirty && !this.#pending) this.#offer();
+      this.#options.work.add(() => {
+        if (this.#dirty && !this.#pending) this.#offer();
+      });
     });
   }
 

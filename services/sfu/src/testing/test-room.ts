@@ -8,6 +8,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import { createLogger } from "@cation/service-kit/logger";
 import { VirtualClock } from "@cation/service-kit/virtual-clock";
 import { LocalTracks } from "../local-tracks.ts";
+import { PacedWork } from "../paced-work.ts";
 import type { SessionStream } from "../participant-session.ts";
 import type { OpenedSession } from "../room.ts";
 import { RoomRegistry } from "../room-registry.ts";
@@ -85,6 +86,7 @@ export class TestRooms {
       nodeId,
       clock: this.clock,
       random: { nextUint32: () => (this.#lastRandom += 0x1234_5) >>> 0 },
+      work: new PacedWork(this.clock),
       logger,
       islb: this.islb,
       events: this.events,
