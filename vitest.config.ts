@@ -16,6 +16,9 @@ export default defineConfig({
           exclude: ["**/node_modules/**", "**/*.real.test.ts", "test/e2e/**"],
           pool: "threads",
           isolate: false,
+          // Nothing in them waits; the bound is for what hangs, on machines however busy.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
