@@ -16,8 +16,10 @@ namespace {
 constexpr char kExporterLabel[] = "EXTRACTOR-dtls_srtp";
 // Two keys of 32 and two salts of 14 bytes at most.
 constexpr size_t kMaxMaterialBytes = 92;
-// Largest content of a record.
-constexpr size_t kMaxDataBytes = 16384;
+constexpr uint8_t kFinished = 20;
+constexpr uint8_t kWarning = 1;
+constexpr uint8_t kFatal = 2;
+constexpr uint8_t kCloseNotify = 0;
 // Retransmissions: sooner than OpenSSL's second, since round trips are shorter; each waits twice as long.
 constexpr unsigned kFirstRetransmitUs = 400'000;
 constexpr unsigned kMaxRetransmitUs = 3'000'000;
@@ -65,9 +67,10 @@ std::unique_ptr<DtlsAssociation> DtlsAssociation::create(SSL_CTX* context,
                                                          DtlsEvents& events) {
   std::unique_ptr<DtlsAssociation> association(
       new DtlsAssociation(std::move(expected), deadline, events));
-  DtlsEvents* target = &events;
-  association->pipe_.send = [target](const uint8_t* bytes, size_t length) {
-    target->onSend(bytes, length);
+  DtlsAssociation* self = association.get();
+  association->pipe_.send = [self](const uint8_t* bytes, size_t length) {
+    self->lastFlight_.emplace_back(bytes, bytes + length);
+    self->events_.onSend(bytes, length);
   };
   association->ssl_.reset(SSL_new(context));
   SSL* ssl = association->ssl_.get();
@@ -84,24 +87,22 @@ std::unique_ptr<DtlsAssociation> DtlsAssociation::create(SSL_CTX* context,
 }
 
 void DtlsAssociation::receive(const uint8_t* bytes, size_t length) {
+  if (state_ == State::kConnected) return receiveRecords(bytes, length);
   if (isClosed() || length == 0) return;
   pipe_.inbound = bytes;
   pipe_.inboundBytes = length;
-  if (isHandshaking()) handshake();
-  if (state_ == State::kConnected) readData();
+  handshake();
   pipe_.inboundBytes = 0;
 }
 
 void DtlsAssociation::sendData(const uint8_t* bytes, size_t length) {
-  if (state_ != State::kConnected || length == 0 || length > kMaxDataBytes) return;
-  ERR_clear_error();
-  SSL_write(ssl_.get(), bytes, static_cast<int>(length));
+  if (state_ == State::kConnected) sendRecord(DtlsContent::kApplicationData, bytes, length);
 }
 
 void DtlsAssociation::close() {
   if (isClosed()) return;
-  ERR_clear_error();
-  if (state_ == State::kConnected) SSL_shutdown(ssl_.get());
+  const uint8_t goodbye[] = {kWarning, kCloseNotify};
+  if (state_ == State::kConnected) sendRecord(DtlsContent::kAlert, goodbye, sizeof goodbye);
   end(DtlsCloseReason::kClosedLocally);
 }
 
@@ -121,6 +122,7 @@ void DtlsAssociation::onTime(Clock::time_point now) {
 
 void DtlsAssociation::handshake() {
   ERR_clear_error();
+  lastFlight_.clear();
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) return connected();
   const int error = SSL_get_error(ssl_.get(), result);
@@ -130,23 +132,35 @@ void DtlsAssociation::handshake() {
 
 // The handshake is done, so the client holds the key of the certificate it has shown.
 void DtlsAssociation::connected() {
-  state_ = State::kConnected;
   const SRTP_PROTECTION_PROFILE* profile = SSL_get_selected_srtp_profile(ssl_.get());
   const size_t length = profile ? materialBytes(profile->id) : 0;
-  uint8_t material[kMaxMaterialBytes];
   DtlsCloseReason refusal = DtlsCloseReason::kNoSrtpProfile;
-  bool accepted = false;
   if (!isExpectedCertificate()) {
     refusal = DtlsCloseReason::kFingerprintMismatch;
   } else if (length > 0) {
-    accepted = SSL_export_keying_material(ssl_.get(), material, length, kExporterLabel,
-                                          sizeof kExporterLabel - 1, nullptr, 0, 0) == 1;
+    refusal = DtlsCloseReason::kHandshakeFailed;
+    records_ = DtlsRecordLayer::create(ssl_.get(), lastFlight_);
   }
-  if (accepted) {
-    events_.onConnected(static_cast<uint16_t>(profile->id), material, length);
+  if (records_) {
+    state_ = State::kConnected;
+    announceKeys(static_cast<uint16_t>(profile->id), length);
+    expected_.clear();
+    expected_.shrink_to_fit();
   } else {
     SSL_shutdown(ssl_.get());
     end(refusal);
+  }
+  ssl_.reset();
+}
+
+void DtlsAssociation::announceKeys(uint16_t profile, size_t length) {
+  uint8_t material[kMaxMaterialBytes];
+  const int exported = SSL_export_keying_material(
+      ssl_.get(), material, length, kExporterLabel, sizeof kExporterLabel - 1, nullptr, 0, 0);
+  if (exported == 1) {
+    events_.onConnected(profile, material, length);
+  } else {
+    end(DtlsCloseReason::kHandshakeFailed);
   }
   OPENSSL_cleanse(material, sizeof material);
 }
@@ -163,19 +177,43 @@ bool DtlsAssociation::isExpectedCertificate() const {
   });
 }
 
-void DtlsAssociation::readData() {
-  uint8_t data[kMaxDataBytes];
-  for (;;) {
-    ERR_clear_error();
-    const int result = SSL_read(ssl_.get(), data, sizeof data);
-    if (result > 0) {
-      events_.onData(data, static_cast<size_t>(result));
-      continue;
-    }
-    const int error = SSL_get_error(ssl_.get(), result);
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
-    return end(DtlsCloseReason::kClosedByPeer);
+void DtlsAssociation::receiveRecords(const uint8_t* bytes, size_t length) {
+  uint8_t content[kMaxDtlsContentBytes];
+  while (state_ == State::kConnected) {
+    const size_t recordBytes = DtlsRecordLayer::recordBytes(bytes, length);
+    if (recordBytes == 0) return;
+    const long contentBytes = records_->open(bytes, recordBytes, content);
+    if (contentBytes >= 0) receiveContent(bytes[0], content, static_cast<size_t>(contentBytes));
+    bytes += recordBytes;
+    length -= recordBytes;
   }
+}
+
+void DtlsAssociation::receiveContent(uint8_t type, const uint8_t* content, size_t length) {
+  switch (static_cast<DtlsContent>(type)) {
+    case DtlsContent::kApplicationData:
+      events_.onData(content, length);
+      break;
+    case DtlsContent::kAlert:
+      if (length == 2 && (content[0] == kFatal || content[1] == kCloseNotify)) {
+        end(DtlsCloseReason::kClosedByPeer);
+      }
+      break;
+    case DtlsContent::kHandshake:
+      // The client has not seen our last flight. Anything else of a handshake would be a renegotiation: no.
+      if (length == 0 || content[0] != kFinished || repeatsLeft_-- <= 0) break;
+      for (const auto& datagram : lastFlight_) events_.onSend(datagram.data(), datagram.size());
+      break;
+    default:
+      break;
+  }
+}
+
+void DtlsAssociation::sendRecord(DtlsContent type, const uint8_t* content, size_t length) {
+  if (length > kMaxDtlsContentBytes) return;
+  uint8_t record[kMaxDtlsContentBytes + kDtlsRecordOverheadBytes];
+  const size_t recordBytes = records_->seal(type, content, length, record);
+  if (recordBytes > 0) events_.onSend(record, recordBytes);
 }
 
 void DtlsAssociation::end(DtlsCloseReason reason) {

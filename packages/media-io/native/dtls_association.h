@@ -8,6 +8,7 @@
 
 #include "dtls_bio.h"
 #include "dtls_context.h"
+#include "dtls_record_layer.h"
 
 namespace cation {
 
@@ -70,11 +71,20 @@ class DtlsAssociation {
   void handshake();
   void connected();
   bool isExpectedCertificate() const;
-  void readData();
+  void announceKeys(uint16_t profile, size_t length);
+  void receiveRecords(const uint8_t* bytes, size_t length);
+  void receiveContent(uint8_t type, const uint8_t* content, size_t length);
+  void sendRecord(DtlsContent type, const uint8_t* content, size_t length);
   void end(DtlsCloseReason reason);
 
   DatagramPipe pipe_;
+  // Until the handshake is done.
   SslPtr ssl_;
+  // From then on.
+  std::unique_ptr<DtlsRecordLayer> records_;
+  // What the last step of the handshake sent: again when the client asks, which it may not do for ever.
+  std::vector<std::vector<uint8_t>> lastFlight_;
+  int repeatsLeft_ = 16;
   std::vector<Fingerprint> expected_;
   Clock::time_point deadline_;
   DtlsEvents& events_;

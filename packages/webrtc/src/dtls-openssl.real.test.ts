@@ -35,7 +35,10 @@ interface ClientOptions {
 class Session {
   keys: SrtpKeys | undefined;
   reason: DtlsCloseReason | undefined;
+  /** What the client printed, what it received included. */
   output = "";
+  /** What the server received. */
+  received = "";
   readonly #provider: DtlsProvider;
   readonly #options: ClientOptions;
   readonly #socket: Socket = createSocket("udp4");
@@ -66,6 +69,12 @@ class Session {
     );
     this.#client.stdout?.on("data", (text) => (this.output += text));
     this.#client.stderr?.on("data", (text) => (this.output += text));
+  }
+
+  /** The client sends a line, and the server one to it. */
+  talk(fromClient: string, fromServer: string): void {
+    this.#client?.stdin?.write(`${fromClient}\n`);
+    this.#association?.sendData(Buffer.from(`${fromServer}\n`));
   }
 
   /** Keying material that the client printed, if it got so far. */
@@ -99,7 +108,7 @@ class Session {
         this.#deliver(() => this.#socket.send(copy, from.port, from.address, () => {}));
       },
       onConnected: (keys) => (this.keys = keys),
-      onData: () => {},
+      onData: (data) => (this.received += Buffer.from(data).toString()),
       onClosed: (reason) => (this.reason = reason),
     });
     this.#association.receive(bytes);
@@ -164,6 +173,18 @@ describe.each(BACKENDS)("openssl s_client against DTLS by %s", (backend) => {
     const connected = await start({ identity: "ecdsa", profile });
     await vi.waitFor(() => expect(connected.keys?.profile).toBe(SrtpProfile.AEAD_AES_128_GCM), WAIT);
     expect(connected.keys?.localSalt).toHaveLength(12);
+  });
+
+  const suites = ["ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"];
+  it.each(backend === "openssl" ? suites : suites.slice(0, 1))("talks, and is left, under %s", async (suite) => {
+    const connected = await start({ identity: "ecdsa", arguments: ["-dtls1_2", "-cipher", suite] });
+    await expectConnected(connected);
+    connected.talk("from the client", "from the server");
+    connected.talk("again", "and again");
+    await vi.waitFor(() => expect(connected.received).toBe("from the client\nagain\n"), WAIT);
+    await vi.waitFor(() => expect(connected.output).toContain("from the server\nand again\n"), WAIT);
+    connected.talk("Q", "");
+    await vi.waitFor(() => expect(connected.reason).toBe("closed-by-peer"), WAIT);
   });
 
   it("refuses another certificate than the announced one", async () => {
