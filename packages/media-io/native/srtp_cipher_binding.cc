@@ -20,7 +20,7 @@ using Call = Arguments<CipherObject, 4>;
 
 bool fill(uint8_t* target, size_t room, const Bytes& bytes) {
   if (bytes.length > room) return false;
-  std::memcpy(target, bytes.data, bytes.length);
+  if (bytes.length > 0) std::memcpy(target, bytes.data, bytes.length);
   return true;
 }
 
