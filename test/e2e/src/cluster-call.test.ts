@@ -1,7 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { TestBrowser } from "./harness/browser.ts";
 import { TestCluster } from "./harness/cluster.ts";
-import { expectBeep, expectFluentCall, measureAll, report, waitUntilEmpty } from "./harness/expectations.ts";
+import {
+  expectBeep,
+  expectFluentCall,
+  expectMoving,
+  measureAll,
+  report,
+  waitUntilEmpty,
+} from "./harness/expectations.ts";
 import { Guest } from "./harness/guest.ts";
 
 /** Two of everything: participants are pinned to a node, and come in by different signal nodes. */
@@ -111,6 +118,21 @@ describe("a cluster", () => {
     await tile.and(grace.page.locator('[data-microphone="on"]')).waitFor();
     const [seen] = await measureAll([grace], 1_500);
     expectBeep(seen?.sounds[0]);
+  });
+
+  it("a crash of the signal node is survived: media goes on, and the session is taken up again", async () => {
+    const room = newRoom();
+    const [ada, grace] = await Promise.all([join(room, "Ada", 1, "180p"), join(room, "Grace", 2, "180p")]);
+    await Promise.all([ada.seePicture("Grace"), grace.seePicture("Ada")]);
+    const restart = await cluster.killSignal(0);
+    await ada.page.getByTestId("reconnecting").waitFor();
+    const seen = await measureAll([ada, grace], 1_500);
+    for (const { tiles } of seen) for (const tile of tiles) expectMoving(tile);
+    await restart();
+    await ada.page.locator('[data-testid="room-view"][data-state="connected"]').waitFor();
+    await ada.press("toggle-microphone");
+    await grace.tile("Ada").and(grace.page.locator('[data-microphone="off"]')).waitFor();
+    expect((await cluster.node("sfu-1").inspect(room)).sessions).toBe(1);
   });
 
   it("rooms do not hear each other", async () => {

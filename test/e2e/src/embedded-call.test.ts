@@ -1,9 +1,17 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { TestBrowser } from "./harness/browser.ts";
 import { TestEmbedded } from "./harness/embedded.ts";
-import { expectBeep, expectFluentCall, report, waitUntilEmpty } from "./harness/expectations.ts";
+import {
+  expectBeep,
+  expectFluentCall,
+  expectMoving,
+  measureAll,
+  report,
+  waitUntilEmpty,
+} from "./harness/expectations.ts";
 import { Guest } from "./harness/guest.ts";
 import type { GuestOptions } from "./harness/guest.ts";
+import { readReceivedVideoCodecs } from "./harness/page-probe.ts";
 
 describe.each(["auto", "typescript"] as const)("one process, media backend %s", (mediaBackend) => {
   let server: TestEmbedded;
@@ -43,5 +51,43 @@ describe.each(["auto", "typescript"] as const)("one process, media backend %s", 
       .poll(() => server.node.holdings(), { timeout: 2_000, interval: 50 })
       .toEqual({ sessions: 1, transports: 2, producers: 2, consumers: 0, relays: 0 });
     report("tile gone after", `${Math.round(goneAfterMs)} ms`);
+  });
+
+  it("who closes the window is gone as quickly", async () => {
+    const [ada, grace] = await Promise.all([join("Ada", { video: "180p" }), join("Grace", { video: "180p" })]);
+    await ada.seePicture("Grace");
+    await grace.close();
+    expect(await ada.seeLeave("Grace")).toBeLessThan(2_000);
+  });
+});
+
+describe("every codec that browsers send", () => {
+  let server: TestEmbedded;
+  let browser: TestBrowser;
+
+  beforeAll(async () => {
+    [server, browser] = await Promise.all([TestEmbedded.start(), TestBrowser.launch()]);
+  });
+  afterEach(() => browser.closePages());
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+  });
+
+  it.each([
+    ["vp8", "video/VP8"],
+    ["vp9", "video/VP9"],
+    ["h264", "video/H264"],
+    ["av1", "video/AV1"],
+  ] as const)("%s is decoded by the other side, by a late one too", async (codec, mimeType) => {
+    const options = { url: server.url, room: codec, codec, video: "180p" } as const;
+    const ada = await Guest.join(browser, { ...options, name: "Ada" });
+    await ada.page.waitForTimeout(1_000);
+    const grace = await Guest.join(browser, { ...options, name: "Grace" });
+    await Promise.all([ada.seePicture("Grace"), grace.seePicture("Ada")]);
+    const [seen] = await measureAll([grace], 1_500);
+    report(codec, seen?.tiles);
+    for (const tile of seen?.tiles ?? []) expectMoving(tile);
+    expect(await readReceivedVideoCodecs(grace.page)).toEqual([mimeType]);
   });
 });

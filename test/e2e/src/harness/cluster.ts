@@ -43,6 +43,14 @@ export class TestCluster {
     return signal.url;
   }
 
+  /** Kills a signal node, as a crash would. Returns what starts it again, at the same address. */
+  async killSignal(index: number): Promise<() => Promise<void>> {
+    const signal = this.#cluster.signals[index];
+    if (signal === undefined) throw new Error(`There is no signal ${index}.`);
+    await signal.process.kill();
+    return () => signal.process.start();
+  }
+
   node(nodeId: string): NodeInspector {
     const node = this.nodes.get(nodeId);
     if (node === undefined) throw new Error(`There is no node ${nodeId}.`);

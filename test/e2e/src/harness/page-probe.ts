@@ -25,6 +25,11 @@ export function measureSent(page: Page): Promise<SentVideo> {
   return page.evaluate<SentVideo>("probe.measureSent()");
 }
 
+/** Codecs of the video that the page receives, for example "video/VP9". */
+export function readReceivedVideoCodecs(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>("probe.receivedVideoCodecs()");
+}
+
 /** Waits until a moving picture is in the element. Returns how long that took. */
 export async function waitForPicture(page: Page, selector: string, timeoutMs: number): Promise<number> {
   const tookMs = await page.evaluate<number | undefined>(

@@ -47,6 +47,8 @@ export interface Probe {
   /** Watches and listens to everybody else. */
   measure(options: MeasureOptions): Promise<PageMeasurement>;
   measureSent(): Promise<SentVideo>;
+  /** Codecs of the video that is received, for example "video/VP9". */
+  receivedVideoCodecs(): Promise<string[]>;
   /** Waits until a moving picture is in the tile; how long that took, or undefined when it took too long. */
   waitForPicture(selector: string, timeoutMs: number): Promise<number | undefined>;
 }

@@ -162,6 +162,19 @@ async function measureSent(): Promise<SentVideo> {
   return largest;
 }
 
+async function receivedVideoCodecs(): Promise<string[]> {
+  const codecs = new Set<string>();
+  for (const connection of connections) {
+    if (connection.connectionState === "closed") continue;
+    const report = await connection.getStats();
+    for (const one of report.values()) {
+      if (one.type !== "inbound-rtp" || one.kind !== "video" || !one.codecId) continue;
+      codecs.add(String(report.get(one.codecId)?.mimeType));
+    }
+  }
+  return [...codecs];
+}
+
 function seesPicture(selector: string): boolean {
   const video = document.querySelector(selector)?.querySelector("video");
   return video !== null && video !== undefined && video.videoWidth > 0 && video.currentTime > 0;
@@ -176,4 +189,4 @@ async function waitForPicture(selector: string, timeoutMs: number): Promise<numb
   return performance.now() - startedAtMs;
 }
 
-Object.assign(globalThis, { probe: { measure, measureSent, waitForPicture } satisfies Probe });
+Object.assign(globalThis, { probe: { measure, measureSent, receivedVideoCodecs, waitForPicture } satisfies Probe });
