@@ -4,13 +4,13 @@ import { SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
 import type { SfuService } from "@cation/proto/sfu/v1/sfu";
 import { directClient } from "./direct-client.ts";
 import { directDuplex } from "./direct-duplex.ts";
-import { CONTRACT_DEADLINE_MS, CONTRACT_MAX_BYTES, rpcContract } from "./rpc.contract.ts";
+import { CONTRACT_MAX_BYTES, rpcContract } from "./rpc.contract.ts";
 
 describe("direct calls", () => {
-  rpcContract((fixture) => {
+  rpcContract((fixture, deadlineMs) => {
     const internalErrors: unknown[] = [];
     const options = {
-      deadlineMs: CONTRACT_DEADLINE_MS,
+      deadlineMs,
       maxMessageBytes: CONTRACT_MAX_BYTES,
       onInternalError: (error: unknown) => internalErrors.push(error),
     };

@@ -4,12 +4,12 @@ import { SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
 import type { SfuService } from "@cation/proto/sfu/v1/sfu";
 import { GrpcConnection } from "./grpc-client.ts";
 import { GrpcServer } from "./grpc-server.ts";
-import { CONTRACT_DEADLINE_MS, CONTRACT_MAX_BYTES, rpcContract } from "./rpc.contract.ts";
+import { CONTRACT_MAX_BYTES, rpcContract } from "./rpc.contract.ts";
 
 describe("gRPC", () => {
-  rpcContract(async (fixture) => {
+  rpcContract(async (fixture, deadlineMs) => {
     const internalErrors: unknown[] = [];
-    const options = { deadlineMs: CONTRACT_DEADLINE_MS, maxMessageBytes: CONTRACT_MAX_BYTES };
+    const options = { deadlineMs, maxMessageBytes: CONTRACT_MAX_BYTES };
     const server = new GrpcServer({ ...options, onInternalError: (error) => internalErrors.push(error) });
     server.add(SfuServiceDefinition, fixture.sfu);
     server.serveDuplex(RelayServiceDefinition, "link", fixture.serveLink);

@@ -7,6 +7,9 @@ import type { ErrorCode } from "@cation/service-kit/coded-error";
 const CODE_KEY = "cation-code";
 const RETRYABLE_KEY = "cation-retryable";
 
+/** What grpc-js says of a call that its own side cancelled. */
+const CANCELLED_HERE = "Cancelled on client";
+
 /** What a gRPC call ends with. */
 export type CallStatus = Pick<StatusObject, "code" | "details" | "metadata">;
 
@@ -43,7 +46,8 @@ function codeOfStatus(ended: CallStatus, unavailable: ErrorCode): ErrorCode {
     case status.DEADLINE_EXCEEDED:
       return "DEADLINE_EXCEEDED";
     case status.CANCELLED:
-      return "CALL_CANCELLED";
+      // A server that is stopped resets its streams with the same code.
+      return ended.details === CANCELLED_HERE ? "CALL_CANCELLED" : unavailable;
     case status.UNIMPLEMENTED:
       return "MESSAGE_UNKNOWN";
     case status.RESOURCE_EXHAUSTED:

@@ -8,6 +8,7 @@ import { findFreePort, findProgram, startChild } from "../testing/child-server.t
 import { makeParticipant } from "../testing/records.ts";
 import { startRedisServer } from "../testing/redis-server.ts";
 import type { TestRedisServer } from "../testing/redis-server.ts";
+import { makeTestCertificates } from "../testing/test-certificates.ts";
 import { RedisConnection, RedisScript } from "./redis-connection.ts";
 import type { RedisConnectionOptions } from "./redis-connection.ts";
 import { RedisRoomStore } from "./redis-room-store.ts";
@@ -133,18 +134,18 @@ test("user and password, wrong and right", async () => {
 });
 
 test("TLS, with an authority of its own", async () => {
-  const openssl = findProgram("openssl", "openssl");
   const folder = mkdtempSync(join(tmpdir(), "cation-tls-"));
   cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
-  const [key, cert] = [join(folder, "key.pem"), join(folder, "cert.pem")];
-  const names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
-  const request = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  execFileSync(openssl, [...request, "-keyout", key, "-out", cert, ...names], { stdio: "pipe" });
+  const { ca, cert, key } = makeTestCertificates();
+  writeFileSync(join(folder, "cert.pem"), cert);
+  writeFileSync(join(folder, "key.pem"), key);
   const port = await findFreePort();
   await start({
-    args: ["--tls-port", String(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no"],
+    args: [
+      ...["--tls-port", String(port), "--tls-auth-clients", "no"],
+      ...["--tls-cert-file", join(folder, "cert.pem"), "--tls-key-file", join(folder, "key.pem")],
+    ],
   });
-  const ca = execFileSync(openssl, ["x509", "-in", cert]).toString();
   const redis = open(`rediss://127.0.0.1:${port}`, { tls: { ca } });
   await redis.waitUntilConnected(5_000);
   expect(String(await redis.call("PING"))).toBe("PONG");
