@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "@cation/service-kit/clock";
+import type { Clock } from "@cation/service-kit/clock";
 
 /** How long one turn of it may keep the deciding thread from its packets … */
 const TURN_MS = 3;
@@ -13,7 +13,7 @@ export class PacedWork {
   readonly #clock: Clock;
   #jobs: (() => void)[] = [];
   #next = 0;
-  #timer: Timer | undefined;
+  #scheduled = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -27,7 +27,9 @@ export class PacedWork {
   /** Does a job soon: after those that were added before. A job must not throw. */
   add(job: () => void): void {
     this.#jobs.push(job);
-    this.#timer ??= this.#clock.setTimer(0, () => this.#turn());
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.setTimer(0, () => this.#turn());
   }
 
   #turn(): void {
@@ -36,10 +38,10 @@ export class PacedWork {
       this.#jobs[this.#next++]();
     }
     if (this.waiting > 0) {
-      this.#timer = this.#clock.setTimer(PAUSE_MS, () => this.#turn());
+      this.#clock.setTimer(PAUSE_MS, () => this.#turn());
       return;
     }
-    this.#timer = undefined;
+    this.#scheduled = false;
     this.#jobs = [];
     this.#next = 0;
   }
