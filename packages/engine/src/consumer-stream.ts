@@ -126,7 +126,6 @@ export class ConsumerStream {
 
   /** The source began anew in the middle of nowhere: nothing until its next keyframe. */
   awaitKeyframeOf(stream: ProducerStream): void {
-    if (!this.#rewrites) return;
     this.dropSource();
     if (this.target === undefined) this.waitFor(stream);
   }

@@ -1,4 +1,4 @@
-import { SequenceUnwrapper, seqDelta } from "@cation/rtp/sequence";
+import { SequenceUnwrapper, seqDelta, timestampDelta } from "@cation/rtp/sequence";
 import type { Ssrc } from "@cation/rtp/units";
 import type { ConsumerStream } from "./consumer-stream.ts";
 import { DropReason } from "./drop-reason.ts";
@@ -16,6 +16,8 @@ import { SenderClock } from "./sender-clock.ts";
 /** RFC 3550 App. A.1: a larger step is no loss but a restart. */
 const MAX_DROPOUT = 3000;
 const MAX_MISORDER = 2048;
+/** A gap or a late packet whose timestamp is further off than this is no loss and no reordering, but a restart too. */
+const MAX_TIMESTAMP_STEP_SECONDS = 60;
 
 /** One encoding of a producer as it arrives: its numbers, losses, clock, keyframes, and the consumers it feeds. */
 export class ProducerStream {
@@ -60,6 +62,8 @@ export class ProducerStream {
   /** The number that would confirm a restart; -1 for none. */
   #suspect = -1;
   #lastKeyframeTimestamp = -1;
+  /** Of the newest packet, int32. */
+  #lastTimestamp = 0;
 
   constructor(context: EngineContext, producer: Producer, index: number, clockRateHz: number, usesNack: boolean) {
     const encoding = producer.params.encodings[index];
@@ -120,7 +124,7 @@ export class ProducerStream {
     const unwrapper = this.#unwrapper;
     if (unwrapper.highest >= 0) {
       const step = seqDelta(packet.sequenceNumber, unwrapper.highest & 0xffff);
-      if (step > MAX_DROPOUT || step < -MAX_MISORDER) {
+      if (step !== 1 && this.#isFarOff(packet, step)) {
         const restart = this.#confirmRestart(packet, nowUs);
         if (restart !== DropReason.NONE) return restart;
       }
@@ -133,6 +137,7 @@ export class ProducerStream {
       return state === WindowState.DUPLICATE ? DropReason.DUPLICATE : DropReason.TOO_OLD;
     }
     this.#suspect = -1;
+    if (extSeq > highest) this.#lastTimestamp = packet.timestamp;
     packet.extSeq = extSeq;
     packet.sourceKey = this.sourceKey;
     if (this.nack !== undefined) this.#trackGaps(this.nack, highest, extSeq, nowUs);
@@ -151,6 +156,12 @@ export class ProducerStream {
       nack.advance(extSeq, nowUs);
       this.#context.feedback.wake(nack.dueUs);
     }
+  }
+
+  #isFarOff(packet: IncomingPacket, step: number): boolean {
+    if (step > MAX_DROPOUT || step < -MAX_MISORDER) return true;
+    const ticks = Math.abs(timestampDelta(packet.timestamp, this.#lastTimestamp));
+    return ticks > MAX_TIMESTAMP_STEP_SECONDS * this.producer.clockRateHz;
   }
 
   /** RFC 3550 App. A.1: two consecutive numbers far off mean that the sender began anew. */

@@ -13,7 +13,7 @@ const CALL = { audio: true, video: [LOW, HIGH], framesPerSecond: 20, rtx: true, 
 const SEEDS = seedsFor([51, 52, 53], 3);
 const RUN_US = 20_000_000;
 
-describe(`coming and going, seeds ${SEEDS.join(" ")}`, () => {
+describe(`coming and going, seeds ${SEEDS.join(" ")}`, { timeout: 30_000 }, () => {
   test.each(SEEDS)("publishers, viewers and consumers come and go, seed %i: nothing is left", (seed) => {
     withSeed(seed, () => {
       const closed: Consumer[] = [];

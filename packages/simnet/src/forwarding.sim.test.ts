@@ -7,7 +7,7 @@ const SMALL: VideoShape = { packetsPerKeyframe: 6, packetsPerFrame: 2, packetByt
 const SEEDS = seedsFor([1, 2, 3], 2);
 const CALL = { audio: true, video: [SMALL], framesPerSecond: 30, rtx: true, signalsSsrcs: true };
 
-describe(`forwarding, seeds ${SEEDS.join(" ")}`, () => {
+describe(`forwarding, seeds ${SEEDS.join(" ")}`, { timeout: 30_000 }, () => {
   test.each(SEEDS)("perfect network, seed %i: every frame decodes, nothing is asked for", (seed) => {
     withSeed(seed, () => {
       const cluster = new SimCluster(seed);

@@ -18,7 +18,7 @@ const NETWORKS: Readonly<Record<string, Partial<LinkConfig>>> = {
   "reordering, duplicates": { delayUs: 10_000, jitterUs: 5_000, reorder: 0.05, reorderUs: 15_000, duplicate: 0.05 },
 };
 
-describe(`loss, seeds ${SEEDS.join(" ")}`, () => {
+describe(`loss, seeds ${SEEDS.join(" ")}`, { timeout: 30_000 }, () => {
   for (const [name, path] of Object.entries(NETWORKS)) {
     for (const rtx of [true, false]) {
       test.each(SEEDS)(`${name}, ${rtx ? "RTX" : "plain repetition"}, seed %i`, (seed) => {

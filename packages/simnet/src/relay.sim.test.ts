@@ -12,7 +12,7 @@ const SEEDS = seedsFor([31, 32, 33], 2);
 const HOP: Partial<LinkConfig> = { delayUs: 15_000 };
 const LOSSY_HOP: Partial<LinkConfig> = { delayUs: 15_000, jitterUs: 5_000, loss: 0.05 };
 
-describe(`relays, seeds ${SEEDS.join(" ")}`, () => {
+describe(`relays, seeds ${SEEDS.join(" ")}`, { timeout: 30_000 }, () => {
   for (const [name, hop] of [["clean links", HOP] as const, ["links with 5 % loss", LOSSY_HOP] as const]) {
     test.each(SEEDS)(`chain of four nodes, ${name}, seed %i: viewers everywhere see the same`, (seed) => {
       withSeed(seed, () => runChain(seed, hop));
@@ -32,7 +32,7 @@ describe(`relays, seeds ${SEEDS.join(" ")}`, () => {
     expect(asked).toHaveLength(1);
   });
 
-  test("500 viewers on three nodes in one second cost one keyframe request a window", () => {
+  test("500 viewers on three nodes in one second cost one keyframe request a window", { timeout: 30_000 }, () => {
     const cluster = new SimCluster(42);
     const { nodes, videos, seat } = chain(cluster, HOP);
     cluster.clock.runFor(3_000_000);
@@ -43,12 +43,12 @@ describe(`relays, seeds ${SEEDS.join(" ")}`, () => {
         cluster.watch(cluster.addViewer(nodes[hop]), videos[hop]);
       });
     }
-    cluster.clock.runFor(3_000_000);
+    cluster.clock.runFor(1_800_000);
     const asked = seat.publisher.keyframeRequestsUs[1].filter((timeUs) => timeUs >= startUs);
     expect(asked.length).toBeGreaterThan(0);
-    expect(asked.length).toBeLessThanOrEqual(4);
+    expect(asked.length).toBeLessThanOrEqual(3);
     expect(brokenInvariants(cluster, true)).toEqual([]);
-    for (const { viewer } of cluster.viewers) expect(viewer.streams[0].frames).toBeGreaterThan(30);
+    for (const { viewer } of cluster.viewers) expect(viewer.streams[0].frames).toBeGreaterThan(5);
   });
 
   test("audio and video stay together through relays, whatever the hops' delays", () => {

@@ -20,13 +20,13 @@ export interface RtpSenderParams {
 
 /** One outgoing RTP stream of a simulated client: numbers, history, RTX. */
 export class RtpSender {
-  readonly params: RtpSenderParams;
+  params: RtpSenderParams;
   packets = 0;
   octets = 0;
   resent = 0;
   #sequenceNumber: number;
   #rtxSequenceNumber: number;
-  readonly #timestampBase: number;
+  #timestampBase: number;
   readonly #history: (Uint8Array | undefined)[] = [];
 
   constructor(params: RtpSenderParams, random: SeededRandom) {
@@ -34,6 +34,14 @@ export class RtpSender {
     this.#sequenceNumber = random.nextBelow(0x1_0000);
     this.#rtxSequenceNumber = random.nextBelow(0x1_0000);
     this.#timestampBase = random.nextUint32();
+  }
+
+  /** Starts anew, as a client does that was restarted: other numbers and timestamps, and another ssrc where told. */
+  restart(random: SeededRandom, ssrc: number): void {
+    this.params = { ...this.params, ssrc };
+    this.#sequenceNumber = random.nextBelow(0x1_0000);
+    this.#timestampBase = random.nextUint32();
+    this.#history.length = 0;
   }
 
   /** RTP timestamp of an instant on the sender's clock. */

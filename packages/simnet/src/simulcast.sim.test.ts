@@ -12,7 +12,7 @@ const HIGH: VideoShape = { packetsPerKeyframe: 9, packetsPerFrame: 4, packetByte
 const CALL = { audio: false, video: [LOW, MIDDLE, HIGH], framesPerSecond: 30, rtx: true, signalsSsrcs: false };
 const SEEDS = seedsFor([21, 22, 23, 24], 3);
 
-describe(`simulcast, seeds ${SEEDS.join(" ")}`, () => {
+describe(`simulcast, seeds ${SEEDS.join(" ")}`, { timeout: 30_000 }, () => {
   test.each(SEEDS)("random wishes on a perfect network, seed %i: no step, no gap, all decodes", (seed) => {
     withSeed(seed, () => {
       const cluster = new SimCluster(seed);

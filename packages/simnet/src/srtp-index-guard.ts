@@ -1,3 +1,5 @@
+import { readU16, readU32 } from "@cation/rtp/byte-order";
+
 /**
  * Watches what one association sends, as SRTP would protect it: no (ssrc, index) may ever come with other bytes, since with
  * AES-GCM that gives the key away (RFC 7714 §8.4), and the receiver must be able to work out the rollover counter by itself
@@ -6,17 +8,20 @@
 export class SrtpIndexGuard {
   /** What went wrong; empty in a sound run. */
   readonly violations: string[] = [];
-  readonly #rtp = new Map<string, number>();
+  /** By ssrc: hash of what was sent with each index. */
+  readonly #rtp = new Map<number, Map<number, number>>();
   readonly #rtcp = new Set<number>();
 
   /** An RTP packet goes out with this rollover counter. */
   sentRtp(bytes: Uint8Array, rollover: number): void {
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const key = `${view.getUint32(8)}/${rollover}/${view.getUint16(2)}`;
+    const ssrc = readU32(bytes, 8);
+    const index = rollover * 0x1_0000 + readU16(bytes, 2);
+    const hashes = this.#rtp.get(ssrc) ?? new Map<number, number>();
+    this.#rtp.set(ssrc, hashes);
     const hash = fnv1a(bytes);
-    const before = this.#rtp.get(key);
-    if (before !== undefined && before !== hash) this.violations.push(`index used twice: ${key}`);
-    this.#rtp.set(key, hash);
+    const before = hashes.get(index);
+    if (before !== undefined && before !== hash) this.violations.push(`ssrc ${ssrc}: index ${index} used twice`);
+    hashes.set(index, hash);
   }
 
   /** An RTCP packet goes out with this SRTCP index. */
