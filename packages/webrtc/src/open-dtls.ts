@@ -1,7 +1,7 @@
 import { loadNativeAddon } from "@cation/media-io/native-addon";
 import type { DtlsProvider } from "./dtls.ts";
 import type { DtlsCertificate } from "./dtls-certificate.ts";
-import { OpensslDtlsProvider } from "./openssl-dtls.ts";
+import { createOpensslDtlsProvider } from "./openssl-dtls.ts";
 import { createWeriftDtlsProvider } from "./werift-dtls.ts";
 
 /** Which backend is wanted. "auto" takes OpenSSL where its addon loads. */
@@ -25,7 +25,7 @@ export async function openDtlsProvider(options: DtlsOptions = {}): Promise<DtlsP
   const { backend = "auto", ...rest } = options;
   if (backend === "werift") return createWeriftDtlsProvider(rest);
   const { addon, ...failure } = loadNativeAddon();
-  if (addon !== undefined) return new OpensslDtlsProvider({ DtlsServer: addon.DtlsServer, ...rest });
+  if (addon !== undefined) return createOpensslDtlsProvider({ DtlsServer: addon.DtlsServer, ...rest });
   if (backend === "auto") return createWeriftDtlsProvider(rest);
   throw new Error(`no OpenSSL for DTLS: ${"reason" in failure ? failure.reason : "no addon"}`);
 }

@@ -1,9 +1,10 @@
 import { loadNativeAddon } from "@cation/media-io/native-addon";
 import { expect, it } from "vitest";
 import { dtlsContract } from "./dtls.contract.ts";
-import { OpensslDtlsProvider } from "./openssl-dtls.ts";
+import { createOpensslDtlsProvider } from "./openssl-dtls.ts";
 
-const { addon, ...rest } = loadNativeAddon();
+// The sanitized build has its own place; see media-io's native/sanitize.ts.
+const { addon, ...rest } = loadNativeAddon(process.env.CATION_MEDIA_IO_ADDON);
 
 if (addon === undefined) {
   it("has an addon to test, or says why not", () => {
@@ -12,10 +13,10 @@ if (addon === undefined) {
   });
 } else {
   const { DtlsServer } = addon;
-  dtlsContract("openssl", async (options) => new OpensslDtlsProvider({ DtlsServer, ...options }));
+  dtlsContract("openssl", async (options) => createOpensslDtlsProvider({ DtlsServer, ...options }));
 
   it("takes no certificate that OpenSSL cannot read", () => {
     const certificate = { certificatePem: "no", privateKeyPem: "no" };
-    expect(() => new OpensslDtlsProvider({ DtlsServer, certificate })).toThrow();
+    expect(() => createOpensslDtlsProvider({ DtlsServer, certificate })).toThrow();
   });
 }

@@ -1,6 +1,6 @@
 import { ReplayWindow } from "@cation/media-io/replay-window";
 import type { SrtpProfile } from "@cation/media-io/media-io";
-import type { DtlsServer } from "werift";
+import { DtlsServer, HashAlgorithm, SignatureAlgorithm } from "werift";
 import { matchesFingerprint } from "./dtls-certificate.ts";
 import type { DtlsCertificate } from "./dtls-certificate.ts";
 import { readClientHello } from "./dtls-client-hello.ts";
@@ -20,10 +20,7 @@ import type { DtlsRecord } from "./dtls-record.ts";
 import type { DtlsAssociation, DtlsCloseReason, DtlsFingerprint, DtlsHandler } from "./dtls.ts";
 import { SRTP_PROFILES, srtpKeyLengths } from "./srtp-profiles.ts";
 
-export type WeriftModule = typeof import("werift");
-
 export interface WeriftDtlsAssociationOptions {
-  readonly werift: WeriftModule;
   readonly certificate: DtlsCertificate;
   readonly expected: readonly DtlsFingerprint[];
   readonly handshakeTimeoutMs: number;
@@ -361,23 +358,23 @@ export class WeriftDtlsAssociation implements DtlsAssociation {
 
 type WeriftHandshake = Parameters<DtlsServer["onHandleHandshakes"]>[0][number];
 type WeriftRecord = Parameters<DtlsServer["cipher"]["decryptPacket"]>[0];
-type WeriftTransport = ConstructorParameters<WeriftModule["DtlsServer"]>[0]["transport"];
+type WeriftTransport = ConstructorParameters<typeof DtlsServer>[0]["transport"];
 
 function createWeriftServer(
-  { werift, certificate }: WeriftDtlsAssociationOptions,
+  { certificate }: WeriftDtlsAssociationOptions,
   onSend: (bytes: Buffer) => void,
 ): DtlsServer {
   const transport = {
     send: async (bytes: Buffer) => onSend(bytes),
     close: async () => {},
   };
-  return new werift.DtlsServer({
+  return new DtlsServer({
     transport: transport as unknown as WeriftTransport,
     cert: certificate.certificatePem,
     key: certificate.privateKeyPem,
     signatureHash: {
-      hash: werift.HashAlgorithm.sha256_4,
-      signature: werift.SignatureAlgorithm.ecdsa_3,
+      hash: HashAlgorithm.sha256_4,
+      signature: SignatureAlgorithm.ecdsa_3,
     },
     // Its type lacks AEAD_AES_256_GCM; the value is only compared and echoed.
     srtpProfiles: [...SRTP_PROFILES] as (1 | 7)[],

@@ -1,9 +1,11 @@
-import { X509Certificate } from "node:crypto";
-import type { DtlsAssociation, DtlsFingerprint, DtlsHandler, DtlsProvider } from "./dtls.ts";
-import { createDtlsCertificate, fingerprintOf } from "./dtls-certificate.ts";
+import { once } from "node:events";
+import { Worker } from "node:worker_threads";
+import { createDtlsCertificate } from "./dtls-certificate.ts";
 import type { DtlsCertificate } from "./dtls-certificate.ts";
-import { WeriftDtlsAssociation } from "./werift-dtls-association.ts";
-import type { WeriftModule } from "./werift-dtls-association.ts";
+import type { DtlsProvider } from "./dtls.ts";
+import { ThreadedDtlsProvider } from "./threaded-dtls.ts";
+import type { WeriftDtlsWorkerData } from "./werift-dtls-messages.ts";
+import { WeriftDtlsThread } from "./werift-dtls-thread.ts";
 
 export interface WeriftDtlsOptions {
   /** An ECDSA P-256 certificate. Default: a new one. */
@@ -13,52 +15,28 @@ export interface WeriftDtlsOptions {
 }
 
 /**
- * DTLS 1.2 by werift, in JavaScript: for machines without a compiler. What werift leaves out (the client's proofs,
- * reassembly, replays) is done around it, see WeriftDtlsAssociation. A handshake takes several milliseconds of the
- * calling thread.
+ * DTLS 1.2 by werift, in JavaScript, in a worker: for machines without a compiler. What werift leaves out (the client's
+ * proofs, reassembly, replays) is done around it, see WeriftDtlsAssociation. About 6 ms of CPU a handshake. Rejects where
+ * the worker does not start.
  */
 export async function createWeriftDtlsProvider(options: WeriftDtlsOptions = {}): Promise<DtlsProvider> {
-  // Loaded only where it is used: it brings a media library with it.
-  const werift = (await import("werift")) as WeriftModule;
-  return new WeriftDtlsProvider(werift, options);
+  const certificate = options.certificate ?? createDtlsCertificate(Date.now());
+  const workerData: WeriftDtlsWorkerData = {
+    certificate,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 30_000,
+  };
+  const start = (): Worker => startWorker(workerData);
+  const first = start();
+  await once(first, "message");
+  const provider: ThreadedDtlsProvider = new ThreadedDtlsProvider(
+    "werift",
+    certificate,
+    (listener) => new WeriftDtlsThread(first, start, listener, () => provider.abandon()),
+  );
+  return provider;
 }
 
-class WeriftDtlsProvider implements DtlsProvider {
-  readonly backend = "werift";
-  readonly fingerprint: DtlsFingerprint;
-  readonly #werift: WeriftModule;
-  readonly #certificate: DtlsCertificate;
-  readonly #handshakeTimeoutMs: number;
-  readonly #associations = new Set<WeriftDtlsAssociation>();
-
-  constructor(werift: WeriftModule, options: WeriftDtlsOptions) {
-    this.#werift = werift;
-    this.#certificate = options.certificate ?? createDtlsCertificate(Date.now());
-    this.#handshakeTimeoutMs = options.handshakeTimeoutMs ?? 30_000;
-    this.fingerprint = fingerprintOf(new X509Certificate(this.#certificate.certificatePem).raw);
-  }
-
-  createServer(expected: readonly DtlsFingerprint[], handler: DtlsHandler): DtlsAssociation {
-    const association: WeriftDtlsAssociation = new WeriftDtlsAssociation({
-      werift: this.#werift,
-      certificate: this.#certificate,
-      handshakeTimeoutMs: this.#handshakeTimeoutMs,
-      expected,
-      handler: {
-        onSend: (datagram) => handler.onSend(datagram),
-        onConnected: (keys) => handler.onConnected(keys),
-        onData: (data) => handler.onData(data),
-        onClosed: (reason) => {
-          this.#associations.delete(association);
-          handler.onClosed(reason);
-        },
-      },
-    });
-    this.#associations.add(association);
-    return association;
-  }
-
-  close(): void {
-    for (const association of [...this.#associations]) association.close();
-  }
+function startWorker(workerData: WeriftDtlsWorkerData): Worker {
+  const url = new URL("werift-dtls-worker.ts", import.meta.url);
+  return new Worker(url, { name: "dtls", workerData, execArgv: [] });
 }
