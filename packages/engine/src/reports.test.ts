@@ -50,7 +50,13 @@ function setUp(): { fixture: EngineFixture; producer: Producer; consumer: Consum
 function video(sequenceNumber: number): Uint8Array {
   const draft = { pictureId: 1, tl0PictureIndex: 1, temporalId: 0, startOfFrame: true, keyframe: true };
   const payload = buildVp8({ ...draft, pictureId: sequenceNumber & 0x7fff });
-  return buildRtp({ payloadType: 96, sequenceNumber, timestamp: sequenceNumber * 3000, ssrc: VIDEO_SSRC, payload });
+  return buildRtp({
+    payloadType: 96,
+    sequenceNumber,
+    timestamp: ((sequenceNumber + 0x8000) & 0xffff) * 3000,
+    ssrc: VIDEO_SSRC,
+    payload,
+  });
 }
 
 function senderReport(ssrc: number, ntpSeconds: number, ntpFraction: number, rtpTimestamp: number): Uint8Array {
@@ -111,7 +117,7 @@ describe("reports", () => {
     const { fixture } = setUp();
     fixture.receive(PUBLISHER, video(1), video(2));
     const [first] = fixture.takeRtp();
-    const offset = (new DataView(first.bytes.buffer).getUint32(4) - 3000) | 0;
+    const offset = (new DataView(first.bytes.buffer).getUint32(4) - 0x8001 * 3000) | 0;
     fixture.advance(3_000_000);
     expect(partsOf(fixture.take(), 2, RtcpType.SENDER_REPORT)).toHaveLength(0);
     fixture.receive(PUBLISHER, senderReport(VIDEO_SSRC, 1000, 0x8000_0000, 9000));
