@@ -29,8 +29,8 @@ const seed = values.seed === undefined ? Date.now() >>> 0 : Number(values.seed);
 class Random {
   #state: number;
 
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
+  constructor(start: number) {
+    this.#state = start >>> 0;
   }
 
   /** 0 … below - 1. */

@@ -1,8 +1,8 @@
 import { networkInterfaces } from "node:os";
 import { SendOutcome } from "@cation/engine/send-batch";
 import { describe, expect, it } from "vitest";
-import { connectUdp, Fixture, PacketMaker } from "./contract-fixture.ts";
-import { keyPair, rtpPacket, sendAll, stunMessage, until } from "./contract-kit.ts";
+import { connectUdp, Fixture, PacketMaker } from "./testing/contract-fixture.ts";
+import { keyPair, rtpPacket, sendAll, stunMessage, until } from "./testing/contract-kit.ts";
 import type { OpenMediaIo } from "./media-io.contract.ts";
 import { SrtpProfile } from "./media-io.ts";
 

@@ -1,7 +1,7 @@
 import { SendBatch } from "@cation/engine/send-batch";
 import { describe, expect, it } from "vitest";
-import { Fixture, SLOT_COUNT } from "./contract-fixture.ts";
-import { addRecord, keyPair, rtpPacket, stunMessage, until } from "./contract-kit.ts";
+import { Fixture, SLOT_COUNT } from "./testing/contract-fixture.ts";
+import { addRecord, keyPair, rtpPacket, stunMessage, until } from "./testing/contract-kit.ts";
 import type { OpenMediaIo } from "./media-io.contract.ts";
 import { SrtpProfile } from "./media-io.ts";
 

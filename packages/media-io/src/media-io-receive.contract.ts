@@ -1,8 +1,8 @@
 import { ReceiveKind } from "@cation/engine/receive-batch";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Fixture, SLOT_COUNT } from "./contract-fixture.ts";
-import { keyPair, rtcpPacket, rtpPacket, stunMessage, until } from "./contract-kit.ts";
+import { Fixture, SLOT_COUNT } from "./testing/contract-fixture.ts";
+import { keyPair, rtcpPacket, rtpPacket, stunMessage, until } from "./testing/contract-kit.ts";
 import type { OpenMediaIo } from "./media-io.contract.ts";
 import { SrtpProfile, type MediaIo, type ReceiveDropReason } from "./media-io.ts";
 import { MAX_SSRCS } from "./srtp-context.ts";

@@ -1,11 +1,11 @@
 import { SEND_RECORD_BYTES, SendBatch, SendKind, SendOutcome } from "@cation/engine/send-batch";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { connectUdp, Fixture, SLOT_COUNT } from "./contract-fixture.ts";
-import { addRecord, rtcpPacket, rtpPacket, sendAll, until, type RecordInput } from "./contract-kit.ts";
+import { connectUdp, Fixture, SLOT_COUNT } from "./testing/contract-fixture.ts";
+import { addRecord, rtcpPacket, rtpPacket, sendAll, until, type RecordInput } from "./testing/contract-kit.ts";
 import type { OpenMediaIo } from "./media-io.contract.ts";
 import { SrtpProfile } from "./media-io.ts";
-import { LIBSRTP, unhex } from "./srtp-vectors.ts";
+import { LIBSRTP, unhex } from "./testing/srtp-vectors.ts";
 
 /** Records to packets, and what is said of them. */
 export function mediaIoSendContract(open: OpenMediaIo): void {

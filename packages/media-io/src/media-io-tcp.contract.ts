@@ -1,6 +1,6 @@
 import { SendOutcome } from "@cation/engine/send-batch";
 import { describe, expect, it } from "vitest";
-import { Fixture, PacketMaker, type Side } from "./contract-fixture.ts";
+import { Fixture, PacketMaker, type Side } from "./testing/contract-fixture.ts";
 import {
   framed,
   keyPair,
@@ -10,7 +10,7 @@ import {
   stunMessage,
   until,
   type RawTcpPeer,
-} from "./contract-kit.ts";
+} from "./testing/contract-kit.ts";
 import type { OpenMediaIo } from "./media-io.contract.ts";
 import { SrtpProfile, type MediaIoOptions } from "./media-io.ts";
 

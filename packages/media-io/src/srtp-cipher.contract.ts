@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { SrtpProfile } from "./media-io.ts";
 import type { SrtpCipher } from "./srtp-cipher.ts";
 import { profileLengths, type SrtpSessionKeys } from "./srtp-key-derivation.ts";
-import { RFC_3711_KEY_STREAM, RFC_7714, unhex } from "./srtp-vectors.ts";
+import { RFC_3711_KEY_STREAM, RFC_7714, unhex } from "./testing/srtp-vectors.ts";
 
 /** Makes the cipher under test from session keys. */
 export type CreateSrtpCipher = (profile: SrtpProfile, rtp: SrtpSessionKeys, rtcp: SrtpSessionKeys) => SrtpCipher;

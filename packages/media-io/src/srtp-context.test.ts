@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SrtpProfile, type SrtpKeys } from "./media-io.ts";
 import { estimateRolloverCounter, MAX_SSRCS, SrtpContext } from "./srtp-context.ts";
-import { LIBSRTP, unhex } from "./srtp-vectors.ts";
+import { LIBSRTP, unhex } from "./testing/srtp-vectors.ts";
 
 const ROOM_BYTES = 32;
 

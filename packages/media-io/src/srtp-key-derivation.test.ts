@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SrtpProfile } from "./media-io.ts";
 import { deriveSessionKeys } from "./srtp-key-derivation.ts";
-import { RFC_3711_KEY_DERIVATION, unhex } from "./srtp-vectors.ts";
+import { RFC_3711_KEY_DERIVATION, unhex } from "./testing/srtp-vectors.ts";
 
 describe("deriveSessionKeys", () => {
   it("gives the session keys of RFC 3711 B.3", () => {

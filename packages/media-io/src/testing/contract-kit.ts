@@ -5,9 +5,9 @@ import type { TransportHandle } from "@cation/engine/ids";
 import type { PacketStore } from "@cation/engine/packet-store";
 import { RECEIVE_RECORD_BYTES, type ReceiveBatch } from "@cation/engine/receive-batch";
 import { SEND_PREFIX_OFFSET, SEND_RECORD_BYTES, SendBatch, SendKind } from "@cation/engine/send-batch";
-import type { MediaIo, MediaIoHandler, RemoteAddress, SrtpProfile } from "./media-io.ts";
-import type { SrtpKeys } from "./media-io.ts";
-import { profileLengths } from "./srtp-key-derivation.ts";
+import type { MediaIo, MediaIoHandler, RemoteAddress, SrtpProfile } from "../media-io.ts";
+import type { SrtpKeys } from "../media-io.ts";
+import { profileLengths } from "../srtp-key-derivation.ts";
 
 /** Tools of the MediaIo contract suite: what a handler saw, raw peers, records by hand. */
 

@@ -1,4 +1,4 @@
-import { SrtpProfile } from "./media-io.ts";
+import { SrtpProfile } from "../media-io.ts";
 
 /** Published test vectors, for the contract suites. */
 

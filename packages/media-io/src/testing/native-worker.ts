@@ -1,10 +1,10 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { rtpPacket, sendAll } from "./contract-kit.ts";
-import { SrtpProfile } from "./media-io.ts";
-import { loadNativeAddon } from "./native-addon.ts";
-import { openNativeMediaIo } from "./native-media-io.ts";
+import { SrtpProfile } from "../media-io.ts";
+import { loadNativeAddon } from "../native-addon.ts";
+import { openNativeMediaIo } from "../native-media-io.ts";
 
-/** Thread of native-worker.test.ts: sends to itself until it is told how to end. */
+/** The thread that native-worker.test.ts starts: sends to itself until it is told how to end. */
 const loaded = loadNativeAddon(process.env.CATION_MEDIA_IO_ADDON);
 if (loaded.addon === undefined || parentPort === null) throw new Error("no addon, or no thread");
 const io = await openNativeMediaIo(loaded.addon, {
@@ -38,6 +38,7 @@ const sending = setInterval(() => {
     packets.map((packet, i) => ({ transport, packet, index: (sequenceNumber + i) >>> 16 })),
   );
 }, 1);
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
 parentPort.postMessage(io.port);
 parentPort.once("message", (how) => {
   if (how === "exit") process.exit(0);

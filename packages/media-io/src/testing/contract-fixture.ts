@@ -1,10 +1,10 @@
 import type { TransportHandle } from "@cation/engine/ids";
 import { afterEach } from "vitest";
 import { keyPair, RawPeer, RawTcpPeer, Recorder } from "./contract-kit.ts";
-import { SrtpProfile, type MediaIo, type MediaIoOptions, type SrtpKeys } from "./media-io.ts";
-import type { OpenMediaIo } from "./media-io.contract.ts";
-import { SrtpContext } from "./srtp-context.ts";
-import { SRTP_MAX_OVERHEAD_BYTES } from "./srtp-cipher.ts";
+import { SrtpProfile, type MediaIo, type MediaIoOptions, type SrtpKeys } from "../media-io.ts";
+import type { OpenMediaIo } from "../media-io.contract.ts";
+import { SrtpContext } from "../srtp-context.ts";
+import { SRTP_MAX_OVERHEAD_BYTES } from "../srtp-cipher.ts";
 
 /** Slots of a store under test: small, so that it comes round. */
 export const SLOT_COUNT = 1024;
