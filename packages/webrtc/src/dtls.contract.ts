@@ -5,8 +5,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { createDtlsCertificate, fingerprintOf } from "./dtls-certificate.ts";
 import { readRecords, writeRecord } from "./dtls-record.ts";
-import { DtlsTestClient } from "./dtls-test-client.ts";
-import type { Misbehaviour } from "./dtls-test-client.ts";
+import { DtlsTestClient } from "./testing/dtls-test-client.ts";
+import type { Misbehaviour } from "./testing/dtls-test-client.ts";
 import type { DtlsAssociation, DtlsCloseReason, DtlsFingerprint, DtlsProvider } from "./dtls.ts";
 import { srtpKeyLengths } from "./srtp-profiles.ts";
 

@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { IceCredentials } from "./ice-credentials.ts";
 import { IceLite } from "./ice-lite.ts";
 import type { IceCheckOutcome } from "./ice-lite.ts";
-import { writeCheck } from "./stun-kit.ts";
-import type { CheckOptions } from "./stun-kit.ts";
+import { writeCheck } from "./testing/connectivity-check.ts";
+import type { CheckOptions } from "./testing/connectivity-check.ts";
 import { StunMessageView } from "./stun-message.ts";
 
 const at = (port: number): RemoteAddress => ({ protocol: "udp", address: "192.0.2.9", port });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { parseMessage } from "werift";
 import { describe, expect, it } from "vitest";
-import { writeCheck } from "./stun-kit.ts";
+import { writeCheck } from "./testing/connectivity-check.ts";
 import { StunAnswerWriter, StunMessageView, StunType } from "./stun-message.ts";
 
 const PWD = "VOkJxbRl1RmTxUk/WvJxBt";

@@ -3,10 +3,10 @@ import type { RemoteAddress } from "@cation/media-io/media-io";
 import fc from "fast-check";
 import { parseMessage } from "werift";
 import { beforeEach, describe, expect, it } from "vitest";
-import { FakeDtls, FakeMediaIo, SOME_KEYS } from "./fake-kit.ts";
-import type { FakeAssociation } from "./fake-kit.ts";
-import { writeCheck } from "./stun-kit.ts";
-import type { CheckOptions } from "./stun-kit.ts";
+import { FakeDtls, FakeMediaIo, SOME_KEYS } from "./testing/fakes.ts";
+import type { FakeAssociation } from "./testing/fakes.ts";
+import { writeCheck } from "./testing/connectivity-check.ts";
+import type { CheckOptions } from "./testing/connectivity-check.ts";
 import { WebRtcServer } from "./webrtc-server.ts";
 import type { WebRtcTransport } from "./webrtc-transport.ts";
 

@@ -1,10 +1,10 @@
 import { createRequire } from "node:module";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import type { DtlsProvider } from "./dtls.ts";
-import { TestServer } from "./media-kit.ts";
-import type { SeenRtp } from "./media-kit.ts";
+import { TestServer } from "./testing/test-server.ts";
+import type { SeenRtp } from "./testing/test-server.ts";
 import { openDtlsProvider } from "./open-dtls.ts";
-import { H264, OPUS, VP8, countingRandom } from "./sdp/fixture-kit.ts";
+import { H264, OPUS, VP8, countingRandom } from "./testing/sdp-fixtures.ts";
 import { writePublisherAnswer } from "./sdp/publisher-answer.ts";
 import { parsePublisherOffer } from "./sdp/publisher-offer.ts";
 import { SubscriberDescription } from "./sdp/subscriber-offer.ts";

@@ -1,6 +1,6 @@
 import { parse } from "sdp-transform";
 import { describe, expect, it } from "vitest";
-import { LOCAL, OFFER_FIXTURES, readFixture } from "./fixture-kit.ts";
+import { LOCAL, OFFER_FIXTURES, readFixture } from "../testing/sdp-fixtures.ts";
 import { writePublisherAnswer } from "./publisher-answer.ts";
 import { parsePublisherOffer } from "./publisher-offer.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { OFFER_FIXTURES, readFixture } from "./fixture-kit.ts";
-import type { FixtureName } from "./fixture-kit.ts";
+import { OFFER_FIXTURES, readFixture } from "../testing/sdp-fixtures.ts";
+import type { FixtureName } from "../testing/sdp-fixtures.ts";
 import { MAX_OFFER_BYTES, parsePublisherOffer } from "./publisher-offer.ts";
 import type { OfferedMedia } from "./publisher-offer.ts";
 import { RED_CODEC, PUBLISHER_CAPABILITIES } from "../router-capabilities.ts";

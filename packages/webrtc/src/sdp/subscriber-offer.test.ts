@@ -10,7 +10,7 @@ import {
   countingRandom,
   readFixture,
   subscriberDescription,
-} from "./fixture-kit.ts";
+} from "../testing/sdp-fixtures.ts";
 import { SdpError } from "./sdp-error.ts";
 import { MAX_SUBSCRIBER_MEDIA, SubscriberDescription } from "./subscriber-offer.ts";
 import type { SubscribedTrack } from "./subscriber-offer.ts";

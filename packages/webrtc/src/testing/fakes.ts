@@ -2,7 +2,7 @@ import type { TransportHandle } from "@cation/engine/ids";
 import { SrtpProfile } from "@cation/media-io/media-io";
 import type { MediaIo, RemoteAddress, SrtpKeys } from "@cation/media-io/media-io";
 import type { MonoUs } from "@cation/rtp/units";
-import type { DtlsAssociation, DtlsFingerprint, DtlsHandler, DtlsProvider } from "./dtls.ts";
+import type { DtlsAssociation, DtlsFingerprint, DtlsHandler, DtlsProvider } from "../dtls.ts";
 
 /** Stand-ins for what a WebRtcServer is made of, with a clock that the test moves. */
 

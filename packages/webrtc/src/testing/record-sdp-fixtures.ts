@@ -1,11 +1,11 @@
 /**
- * Records the session descriptions that the tests read: `node packages/webrtc/src/sdp/record-fixtures.ts`. Needs Chromium.
+ * Records the session descriptions that the tests read: `node packages/webrtc/src/testing/record-sdp-fixtures.ts`. Needs Chromium.
  * firefox-*.sdp and safari-*.sdp are not recorded: they are kept by hand, in the shape those browsers write.
  */
 import { createRequire } from "node:module";
 import { writeFile } from "node:fs/promises";
-import { openBrowser } from "../browser-kit.ts";
-import { subscriberOffer } from "./fixture-kit.ts";
+import { openBrowser } from "./test-browser.ts";
+import { subscriberOffer } from "./sdp-fixtures.ts";
 
 interface WrtcModule {
   RTCPeerConnection: new (configuration: object) => WrtcPeer;

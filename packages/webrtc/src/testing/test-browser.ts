@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { chromium } from "playwright-core";
 
-/** A headless Chromium with fake devices, for tests: one page in a secure context with browser-kit-page.js on it. */
+/** A headless Chromium with fake devices, for tests: one page in a secure context with test-browser-page.js on it. */
 export interface TestBrowser {
   readonly version: string;
   /** Calls a function of the page's kit. */
@@ -22,7 +22,7 @@ const FLAGS = [
 
 /** Starts the machine's Chromium. Rejects where there is none. */
 export async function openBrowser(): Promise<TestBrowser> {
-  const script = await readFile(new URL("browser-kit-page.js", import.meta.url), "utf8");
+  const script = await readFile(new URL("test-browser-page.js", import.meta.url), "utf8");
   const server = createServer((_, response) => {
     response.setHeader("content-type", "text/html");
     response.end(`<!doctype html><title>test</title><script>${script}</script>`);

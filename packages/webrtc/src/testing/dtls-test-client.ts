@@ -1,6 +1,6 @@
 import { DtlsClient, HashAlgorithm, SignatureAlgorithm } from "werift";
-import { createDtlsCertificate } from "./dtls-certificate.ts";
-import type { DtlsCertificate } from "./dtls-certificate.ts";
+import { createDtlsCertificate } from "../dtls-certificate.ts";
+import type { DtlsCertificate } from "../dtls-certificate.ts";
 
 /** What a client in a test does wrong. All but the first must never connect. */
 export type Misbehaviour =

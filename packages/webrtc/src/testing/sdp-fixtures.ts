@@ -1,7 +1,7 @@
 import type { CodecParameters } from "@cation/engine/codec-parameters";
 import { readFileSync } from "node:fs";
-import type { LocalDescription } from "./local-description.ts";
-import { SubscriberDescription } from "./subscriber-offer.ts";
+import type { LocalDescription } from "../sdp/local-description.ts";
+import { SubscriberDescription } from "../sdp/subscriber-offer.ts";
 
 /** Descriptions for tests: recorded ones, and made ones that are the same each time. */
 
