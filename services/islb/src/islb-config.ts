@@ -115,6 +115,11 @@ export const islbConfigSchema = Type.Object({
 });
 export type IslbConfig = Static<typeof islbConfigSchema>;
 
+/** The settings of an islb that is not told anything, for embedded mode and tests. */
+export function defaultIslbSettings(): IslbSettings {
+  return loadConfig(islbSettingsSchema, {}, ISLB_CONFIG_PREFIX);
+}
+
 /** Reads and checks the configuration. Throws CONFIG_INVALID. */
 export function loadIslbConfig(env: ConfigSource): IslbConfig {
   const config = loadConfig(islbConfigSchema, env, ISLB_CONFIG_PREFIX);

@@ -19,8 +19,19 @@ export interface IslbMetrics {
 
 const BUCKETS_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1];
 
-export function createIslbMetrics(registry: Registry): IslbMetrics {
+/** @param readDroppedEvents how many events could not be published; read at each scrape. */
+export function createIslbMetrics(registry: Registry, readDroppedEvents: () => number): IslbMetrics {
   const registers = [registry];
+  registry.registerMetric(
+    new Gauge({
+      name: "cation_islb_room_events_dropped",
+      help: "Changes of rooms that could not be published; nodes find them by their reports.",
+      registers: [],
+      collect() {
+        this.set(readDroppedEvents());
+      },
+    }),
+  );
   return {
     calls: new Counter({
       name: "cation_islb_calls_total",

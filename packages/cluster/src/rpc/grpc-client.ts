@@ -16,6 +16,8 @@ import { decodeMessage, encodeMessage } from "./wire.ts";
 export interface GrpcClientOptions extends GrpcOptions {
   /** How long a unary call may take. */
   readonly deadlineMs?: number;
+  /** Calls and streams under way at the same time; more fail at once with the unavailable code. */
+  readonly maxPendingCalls?: number;
   /** Code for a peer that cannot be reached: by default ISLB_UNAVAILABLE for islb's service, SFU_UNAVAILABLE for others. */
   readonly unavailableCode?: ErrorCode;
 }
@@ -115,14 +117,18 @@ export class GrpcConnection implements Closable {
     if (this.#closed && this.#calls.size === 0) this.#client.close();
   }
 
-  #unavailable(definition: ServiceDefinition): ErrorCode {
+  /** Throws unless another call may be made. Returns the code for a peer that cannot be reached. */
+  #checkReady(definition: ServiceDefinition): ErrorCode {
     const fallback = definition.fullName.startsWith("cation.islb.") ? "ISLB_UNAVAILABLE" : "SFU_UNAVAILABLE";
-    return this.#options.unavailableCode ?? fallback;
+    const unavailable = this.#options.unavailableCode ?? fallback;
+    if (this.#closed) throw new CodedError(unavailable, "The client is closed.");
+    if (this.#calls.size >= (this.#options.maxPendingCalls ?? 10_000))
+      throw new CodedError(unavailable, "Too many calls are under way.");
+    return unavailable;
   }
 
   async #unary(definition: ServiceDefinition, method: MethodDefinition, request: unknown): Promise<unknown> {
-    const unavailable = this.#unavailable(definition);
-    if (this.#closed) throw new CodedError(unavailable, "The client is closed.");
+    const unavailable = this.#checkReady(definition);
     const bytes = encodeMessage(method.requestType, request, this.#maxBytes);
     const response = await new Promise<Uint8Array>((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
@@ -151,8 +157,7 @@ export class GrpcConnection implements Closable {
   }
 
   #open(definition: ServiceDefinition, method: MethodDefinition): Duplex<unknown, unknown> {
-    const unavailable = this.#unavailable(definition);
-    if (this.#closed) throw new CodedError(unavailable, "The client is closed.");
+    const unavailable = this.#checkReady(definition);
     const call = this.#client.makeBidiStreamRequest(methodPath(definition, method), toBuffer, toBytes);
     this.#calls.add(call);
     call.on("status", () => this.#callEnded(call));

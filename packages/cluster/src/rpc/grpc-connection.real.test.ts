@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { InspectResponse, SessionUp, SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
-import type { SessionDown, SfuService } from "@cation/proto/sfu/v1/sfu";
+import { InspectResponse, SessionDown, SessionUp, SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
+import type { SfuService } from "@cation/proto/sfu/v1/sfu";
 import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
 import { IslbServiceDefinition } from "@cation/proto/islb/v1/islb";
 import type { IslbService } from "@cation/proto/islb/v1/islb";
@@ -61,6 +61,11 @@ function connect(address: string, options: Parameters<typeof grpcClient>[2]) {
 
 async function* ups(count = Infinity): AsyncGenerator<SessionUp> {
   for (let i = 0; i < count; i += 1) yield SessionUp.create();
+  await new Promise(() => {});
+}
+
+async function* from(messages: SessionUp[]): AsyncGenerator<SessionUp> {
+  yield* messages;
   await new Promise(() => {});
 }
 
@@ -151,6 +156,37 @@ describe("mutual TLS", () => {
   });
 });
 
+test("a reader that stands still hinders none of a thousand others on the same connection", async () => {
+  const big = SessionDown.fromPartial({
+    down: { $case: "refused", value: { error: { code: "X", message: "x".repeat(32 * 1024), retryable: false } } },
+  });
+  let written = 0;
+  const sfu: SfuService = {
+    ...countedSfu("n"),
+    async *session(requests) {
+      for await (const { up } of requests) {
+        if (up?.$case !== "resume") yield SessionDown.create();
+        else for (;;) yield (written++, big);
+      }
+    },
+  };
+  const { port } = await serve(sfu);
+  const client = open(`127.0.0.1:${port}`);
+  const stuck = client.session(from([SessionUp.fromPartial({ up: { $case: "resume", value: {} } })]));
+  const stuckIterator = stuck[Symbol.asyncIterator]();
+  await stuckIterator.next();
+  const streams = Array.from({ length: 1_000 }, () => client.session(from([SessionUp.create(), SessionUp.create()])));
+  const iterators = streams.map((stream) => stream[Symbol.asyncIterator]());
+  for (let i = 0; i < 2; i += 1) {
+    const answers = await Promise.all(iterators.map((iterator) => iterator.next()));
+    expect(answers.every(({ done }) => done === false)).toBe(true);
+  }
+  expect((await client.inspect({ roomId: "" })).nodeId).toBe("n");
+  // What it has not read is bounded: the stream's window, and some messages in queues.
+  expect(written).toBeLessThan(100);
+  await Promise.all([stuckIterator, ...iterators].map((iterator) => Promise.resolve(iterator.return?.())));
+});
+
 describe("closing", () => {
   test("a client that is closed ends its calls and makes no more", async () => {
     const nodeSfu = { ...countedSfu("n"), inspect: () => new Promise<InspectResponse>(() => {}) };
@@ -164,6 +200,17 @@ describe("closing", () => {
     expect(await codeOf(stream.next())).toBe("CALL_CANCELLED");
     expect(await codeOf(sfu.inspect({ roomId: "" }))).toBe("SFU_UNAVAILABLE");
     sfu.close();
+  });
+
+  test("calls under way are bounded", async () => {
+    const gate = Promise.withResolvers<InspectResponse>();
+    const { port } = await serve({ ...countedSfu("n"), inspect: () => gate.promise });
+    const sfu = open(`127.0.0.1:${port}`, { maxPendingCalls: 50 });
+    const calls = Array.from({ length: 50 }, () => codeOf(sfu.inspect({ roomId: "" })));
+    expect(await codeOf(sfu.inspect({ roomId: "" }))).toBe("SFU_UNAVAILABLE");
+    gate.resolve(InspectResponse.create());
+    expect(new Set(await Promise.all(calls))).toEqual(new Set(["OK"]));
+    expect(await codeOf(sfu.inspect({ roomId: "" }))).toBe("OK");
   });
 
   test("a server that drains takes no new calls and lets those under way end", async () => {

@@ -15,16 +15,15 @@ import type { Clock } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { createLogger } from "@cation/service-kit/logger";
 import { VirtualClock } from "@cation/service-kit/virtual-clock";
-import Value from "typebox/value";
 import { createIslb } from "../create-islb.ts";
 import type { Islb } from "../create-islb.ts";
-import { islbSettingsSchema } from "../islb-config.ts";
+import { defaultIslbSettings } from "../islb-config.ts";
 import type { IslbSettings } from "../islb-config.ts";
 import type { NodeProbe } from "../node-sweeper.ts";
 
 /** The settings that an islb without configuration has, with some changed. */
 export function makeSettings(overrides: Partial<IslbSettings> = {}): IslbSettings {
-  return { ...(Value.Default(islbSettingsSchema, {}) as IslbSettings), ...overrides };
+  return { ...defaultIslbSettings(), ...overrides };
 }
 
 /** A store that a test can make unreachable. */
