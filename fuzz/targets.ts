@@ -14,6 +14,7 @@ import { rtpDump } from "./rtp/rtp-dump.ts";
 import { rtpPacket } from "./rtp/rtp-packet.ts";
 import { vp8 } from "./rtp/vp8.ts";
 import { vp9 } from "./rtp/vp9.ts";
+import { clientJson, clientProto } from "./signal/client-message.ts";
 
 /** All parsers that are fuzzed. A new parser gets its entry here. */
 export function fuzzTargets(): FuzzTarget[] {
@@ -41,5 +42,7 @@ export function fuzzTargets(): FuzzTarget[] {
     opus(corpus),
     red(corpus),
     rtpDump(),
+    clientJson(),
+    clientProto(),
   ];
 }
