@@ -58,6 +58,13 @@ describe("RoomAnnouncer", () => {
     expect(told.event(published("2", "a"), 500, person("a"))).toEqual(["trackPublished"]);
   });
 
+  it("introduces somebody again with the first track, for those who came in between", () => {
+    const told = new Told();
+    expect(told.event({ $case: "participantJoined", value: person("a") }, 3)).toEqual(["participantJoined"]);
+    expect(told.event(published("1", "a"), 3, person("a"))).toEqual(["participantJoined", "trackPublished"]);
+    expect(told.event(published("2", "a"), 3, person("a"))).toEqual(["trackPublished"]);
+  });
+
   it("announces joins in small rooms, of those who may publish", () => {
     const told = new Told();
     expect(told.event({ $case: "participantJoined", value: person("a") }, 3)).toEqual(["participantJoined"]);

@@ -74,7 +74,11 @@ export class RoomAnnouncer {
   }
 
   #announceNew(snapshot: RoomSnapshot): EventBody[] {
-    const bodies: EventBody[] = snapshot.participants.flatMap((participant) => this.#introduce(participant));
+    const bodies: EventBody[] = [];
+    for (const participant of snapshot.participants) {
+      if (!this.#publishes(participant.participantId)) this.#participantIds.delete(participant.participantId);
+      bodies.push(...this.#introduce(participant));
+    }
     for (const track of snapshot.tracks) {
       bodies.push(
         ...(this.#tracks.has(track.trackId) ? this.#setMuted(track.trackId, track.muted) : this.#publish(track)),
@@ -89,9 +93,16 @@ export class RoomAnnouncer {
     return [{ $case: "participantJoined", value: participant }];
   }
 
+  /** A first track introduces its owner again: those who joined since the join was announced have not heard of it. */
   #publish(track: Track, publisher?: Participant): EventBody[] {
+    if (publisher && !this.#publishes(track.participantId)) this.#participantIds.delete(publisher.participantId);
     this.#tracks.set(track.trackId, track);
     return [...(publisher ? this.#introduce(publisher) : []), { $case: "trackPublished", value: track }];
+  }
+
+  #publishes(participantId: string): boolean {
+    for (const track of this.#tracks.values()) if (track.participantId === participantId) return true;
+    return false;
   }
 
   #setMuted(trackId: string, muted: boolean): EventBody[] {
