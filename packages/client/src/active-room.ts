@@ -211,6 +211,7 @@ export class ActiveRoom {
   #createRoster(): Roster {
     return new Roster({
       onParticipantJoined: (participant) => this.#emit("participantJoined", participant),
+      onParticipantChanged: (participant) => this.#emit("participantChanged", participant),
       onParticipantLeft: (participant) => this.#emit("participantLeft", participant),
       onTrackPublished: (track, participant) => this.#emit("trackPublished", track, participant),
       onTrackUnpublished: (track, participant) => this.#emit("trackUnpublished", track, participant),

@@ -51,9 +51,11 @@ abstract class ParticipantInfo {
     return this.#info.joinedAtMs;
   }
 
-  /** @internal */
-  update(info: Participant): void {
+  /** @internal Whether that changed what a person sees. */
+  update(info: Participant): boolean {
+    const before = this.#info;
     this.#info = info;
+    return before.identity !== info.identity || before.name !== info.name || before.metadata !== info.metadata;
   }
 }
 

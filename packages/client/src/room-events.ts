@@ -14,6 +14,8 @@ export interface RoomEvents {
   /** Joined, or joined anew: the participant has another id. */
   localParticipantChanged: [participant: LocalParticipant];
   participantJoined: [participant: RemoteParticipant];
+  /** Name or metadata are known now, or others than before. */
+  participantChanged: [participant: RemoteParticipant];
   participantLeft: [participant: RemoteParticipant];
   /** Everybody in the room, this participant and viewers included. */
   participantCountChanged: [count: number];

@@ -81,6 +81,17 @@ describe("the others", () => {
     expect(room.participants.get("p1")?.tracks.get("t2")?.mediaTrack).toBe(first);
   });
 
+  it("get their names when a track was quicker than its owner's introduction", async () => {
+    const { server, room } = await connectedRoom();
+    const changes: string[] = [];
+    room.on("participantChanged", (participant) => changes.push(participant.name));
+    server.event({ $case: "trackPublished", value: fakeTrack("t1", "p1", "audio") });
+    server.event({ $case: "participantJoined", value: fakeParticipant("p1", "Ada") });
+    server.event({ $case: "participantJoined", value: fakeParticipant("p1", "Ada") });
+    expect(changes).toEqual(["Ada"]);
+    expect(room.participants.get("p1")?.track("microphone")?.id).toBe("t1");
+  });
+
   it("are muted and unmuted, each change told once", async () => {
     const { server, log } = await connectedRoom();
     server.event({ $case: "trackPublished", value: fakeTrack("t1", "p1", "audio") });

@@ -5,6 +5,8 @@ import { RemoteTrack } from "./tracks.ts";
 /** What changed about the others in the room. */
 export interface RosterObserver {
   onParticipantJoined(participant: RemoteParticipant): void;
+  /** Name or metadata are known now, or others than before. */
+  onParticipantChanged(participant: RemoteParticipant): void;
   onParticipantLeft(participant: RemoteParticipant): void;
   onTrackPublished(track: RemoteTrack, participant: RemoteParticipant): void;
   onTrackUnpublished(track: RemoteTrack, participant: RemoteParticipant): void;
@@ -48,7 +50,8 @@ export class Roster {
   join(info: Participant): void {
     const known = this.#participants.get(info.participantId);
     if (known !== undefined) {
-      known.update(info);
+      // A first track introduces its owner again; only what is new is worth telling.
+      if (known.update(info)) this.#observer.onParticipantChanged(known);
       return;
     }
     const participant = new RemoteParticipant(info);

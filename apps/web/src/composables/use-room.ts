@@ -36,6 +36,7 @@ const ROSTER_DELAY_MS = 400;
 const CHANGES = [
   "localParticipantChanged",
   "participantJoined",
+  "participantChanged",
   "participantLeft",
   "participantCountChanged",
   "trackPublished",
