@@ -121,7 +121,7 @@ export class SupervisedProcess {
 }
 
 /** Has the kernel kill the child when this process is gone, however it went. */
-function parentDeathPrefix(): string[] {
+export function parentDeathPrefix(): string[] {
   const tool = { program: "setpriv", debianPackage: "", brewFormula: "", versionArguments: [], usedFor: "" };
   const path = process.platform === "linux" ? findTool(tool, process.env) : undefined;
   return path === undefined ? [] : [path, "--pdeathsig", "KILL", "--"];
