@@ -101,16 +101,16 @@ function findCompiler() {
 function findHeaders() {
   const packageName = `node-linux-${process.arch}`;
   const candidates = [
-    process.env.npm_config_nodedir && join(process.env.npm_config_nodedir, "include", "node"),
     join(REPOSITORY_DIRECTORY, "node_modules", "node", "node_modules", packageName, "include", "node"),
     join(REPOSITORY_DIRECTORY, "node_modules", packageName, "include", "node"),
     CACHED_HEADERS,
+    process.env.npm_config_nodedir && join(process.env.npm_config_nodedir, "include", "node"),
     join(dirname(process.execPath), "..", "include", "node"),
     "/usr/include/node",
     "/usr/local/include/node",
   ].filter(Boolean);
   const found = candidates.find((directory) =>
-    ["node_api.h", "uv.h", "openssl/evp.h"].every((file) => existsSync(join(directory, file))),
+    ["node_api.h", "uv.h", "openssl/ssl.h"].every((file) => existsSync(join(directory, file))),
   );
   if (!found) throw new CannotBuild("Node's headers (node_api.h, openssl/) are nowhere to be found");
   return found;
