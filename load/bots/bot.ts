@@ -139,7 +139,7 @@ export class Bot {
       received,
       firstFrameMs: findFirstFrame(received, this.#startedAtMs),
       ended: this.#ended,
-      errors: this.#errors,
+      errors: [...this.#errors],
     };
   }
 
