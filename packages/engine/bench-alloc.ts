@@ -2,7 +2,6 @@
  * Guards the forwarding path: nanoseconds and bytes allocated for each forwarded packet, with 500 consumers of one video.
  * Run: node --expose-gc packages/engine/bench-alloc.ts [consumers] [packets]
  */
-import { performance } from "node:perf_hooks";
 import type { MonoUs } from "@cation/rtp/units";
 import type { TrackId } from "./src/ids.ts";
 import { Engine } from "./src/engine.ts";
@@ -99,52 +98,71 @@ function fill(): void {
   }
 }
 
-/** Runs and returns nanoseconds spent in the engine and heap bytes that it left behind. */
-function run(count: number): { ns: number; bytes: number } {
-  let ns = 0;
-  let bytes = 0;
-  for (let done = 0; done < count; done += PACKETS_PER_BATCH) {
-    fill();
-    const heapBefore = process.memoryUsage().heapUsed;
-    const start = performance.now();
-    engine.receive(batch, nowUs as MonoUs);
-    ns += (performance.now() - start) * 1e6;
-    const heapDelta = process.memoryUsage().heapUsed - heapBefore;
-    if (heapDelta > 0) bytes += heapDelta;
-    if (done % 1600 === 0) engine.poll(nowUs as MonoUs);
-  }
-  return { ns, bytes };
+/** CPU time of this thread: what others on the machine do does not count. Coarse, so measured over whole runs. */
+function cpuUs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return user + system;
 }
 
-/** Heap bytes that the measuring itself leaves behind in one batch. */
-function measuringBytes(): number {
+/** Heap and array buffers after a collection. */
+function memoryBytes(): number {
+  (globalThis as { gc?: () => void }).gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** CPU time of `count` packets, with the engine or without. */
+function timeUs(count: number, withEngine: boolean): number {
+  const startUs = cpuUs();
+  for (let done = 0; done < count; done += PACKETS_PER_BATCH) {
+    fill();
+    if (!withEngine) continue;
+    engine.receive(batch, nowUs as MonoUs);
+    if (done % 1600 === 0) engine.poll(nowUs as MonoUs);
+  }
+  return cpuUs() - startUs;
+}
+
+/** Heap bytes that calls leave behind; a collection under way makes a measurement negative, which is left out. */
+function allocatedBytes(count: number, call: () => void): number {
   let bytes = 0;
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < count; i++) {
     const before = process.memoryUsage().heapUsed;
-    const start = performance.now();
-    if (performance.now() < start) return 0;
+    call();
     const delta = process.memoryUsage().heapUsed - before;
     if (delta > 0) bytes += delta;
   }
-  return bytes / 1000;
+  return bytes;
 }
 
+const memoryBefore = memoryBytes();
 setUp();
-run(3000);
-(globalThis as { gc?: () => void }).gc?.();
-const overheadBytes = measuringBytes();
-const forwardedBefore = engine.stats().forwardedPackets;
-const { ns, bytes } = run(packets);
-const forwarded = engine.stats().forwardedPackets - forwardedBefore;
-const engineBytes = Math.max(0, bytes - (overheadBytes * packets) / PACKETS_PER_BATCH);
+const bytesPerConsumer = Math.round((memoryBytes() - memoryBefore) / consumers);
+timeUs(4_800, true);
+
+const before = engine.stats().forwardedPackets;
+const engineUs = timeUs(packets, true);
+const forwarded = engine.stats().forwardedPackets - before;
+const fillUs = timeUs(packets, false);
+// The engine takes what it did not see for a restart, and needs a keyframe.
+timeUs(4_800, true);
+
+const batches = Math.ceil(packets / PACKETS_PER_BATCH);
+const measuring = allocatedBytes(batches, () => {});
+const allocated = allocatedBytes(batches, () => {
+  fill();
+  engine.receive(batch, nowUs as MonoUs);
+});
+const allocatedByEngine = Math.max(0, allocated - measuring);
 console.log(
   JSON.stringify({
     name: "engine-alloc",
     consumers,
     forwarded,
     records,
-    nsPerForwardedPacket: Math.round((ns / forwarded) * 10) / 10,
-    allocatedBytesPerForwardedPacket: Math.round((engineBytes / forwarded) * 1000) / 1000,
-    allocatedBytesPerReceivedPacket: Math.round((engineBytes / packets) * 10) / 10,
+    nsPerForwardedPacket: Math.round(((engineUs - fillUs) * 10_000) / forwarded) / 10,
+    allocatedBytesPerForwardedPacket: Math.round((allocatedByEngine * 1000) / forwarded) / 1000,
+    allocatedBytesPerReceivedPacket: Math.round((allocatedByEngine * 10) / packets) / 10,
+    bytesPerTransportAndConsumer: bytesPerConsumer,
   }),
 );

@@ -1,9 +1,10 @@
-import { FirReader } from "@cation/rtp/rtcp-fir";
+import { FirReader, writeFir } from "@cation/rtp/rtcp-fir";
 import { PliReader, writePli } from "@cation/rtp/rtcp-pli";
 import { RtpPacketView } from "@cation/rtp/rtp-packet-view";
 import { Vp8Payload } from "@cation/rtp/payload/vp8";
 import type { Ssrc } from "@cation/rtp/units";
 import { describe, expect, test } from "vitest";
+import { CompletionBatch } from "./completion-batch.ts";
 import type { Consumer } from "./consumer.ts";
 import type { TrackId } from "./ids.ts";
 import type { Producer } from "./producer.ts";
@@ -231,5 +232,69 @@ describe("Engine", () => {
     expect(others).toHaveLength(0);
     expect((parse(second.bytes).sequenceNumber - parse(first.bytes).sequenceNumber) & 0xffff).toBe(1);
     expect((parse(second.bytes).timestamp - parse(first.bytes).timestamp) >>> 0).toBe(90_000);
+  });
+
+  test("FIR of a viewer asks for a keyframe too; feedback about strangers is counted", () => {
+    const fixture = new EngineFixture();
+    const producer = addVideo(fixture);
+    addViewer(fixture, producer, 2, 5);
+    fixture.receive(producer.transport.handle, videoPacket(1, true));
+    fixture.advance(1_000_000);
+    fixture.take();
+    const fir = new Uint8Array(20);
+    writeFir(fir, 0, 1 as Ssrc, 5 as Ssrc, 1);
+    fixture.receive(2 as never, fir);
+    expect(fixture.takeRtcp().filter((packet) => packet.transport === 1)).toHaveLength(1);
+    writeFir(fir, 0, 1 as Ssrc, 6 as Ssrc, 2);
+    fixture.receive(2 as never, fir);
+    expect(fixture.engine.stats().drops).toEqual({ "rtcp-unknown-ssrc": 1 });
+  });
+
+  test("an ssrc that is used again goes on where it ended: no index twice under one key", () => {
+    const fixture = new EngineFixture();
+    const producer = addVideo(fixture);
+    const first = addViewer(fixture, producer, 2, 5);
+    for (let i = 0; i < 5; i++) fixture.receive(producer.transport.handle, videoPacket(i, i === 0));
+    const before = fixture.takeRtp().map((packet) => parse(packet.bytes).sequenceNumber);
+    fixture.engine.closeConsumer(first);
+    fixture.engine.addConsumer(producer, first.params);
+    fixture.receive(producer.transport.handle, videoPacket(5, true));
+    const [after] = fixture.takeRtp();
+    expect(parse(after.bytes).sequenceNumber).toBe((before[4] + 1) & 0xffff);
+    expect(() => fixture.engine.addConsumer(producer, first.params)).toThrow("sends ssrc 5");
+  });
+
+  test("what cannot be is refused where it is asked for", () => {
+    const fixture = new EngineFixture();
+    const producer = addVideo(fixture);
+    const viewer = addViewer(fixture, producer, 2, 5);
+    expect(() => fixture.engine.addConsumer(producer, { ...viewer.params, transport: 99 as never })).toThrow("99");
+    expect(() => fixture.engine.addConsumer(producer, { ...viewer.params, streams: [] })).toThrow("1 streams");
+    expect(() => fixture.engine.addProducer({ ...producer.params, transport: 99 as never })).toThrow("99");
+    expect(() => fixture.engine.updateProducer(producer, { ...producer.params, encodings: [] })).toThrow("1 encodings");
+    fixture.engine.closeProducer(producer);
+    expect(() => fixture.engine.addConsumer(producer, viewer.params)).toThrow("closed");
+    expect(fixture.engine.stats().consumers).toBe(0);
+  });
+
+  test("completions count what the backend could not send", () => {
+    const fixture = new EngineFixture();
+    fixture.openTransport(1);
+    const batch = new CompletionBatch(8);
+    for (const [i, outcome] of [0, 1, 2, 3, 4, 0].entries()) {
+      batch.u32[i * 6] = i === 5 ? 7 : 1;
+      batch.u8[i * 24 + 8] = outcome;
+      batch.u32[i * 6 + 3] = 100;
+      batch.count++;
+    }
+    fixture.engine.onCompletions(batch);
+    const { sentPackets, sentBytes, drops } = fixture.engine.stats();
+    expect({ sentPackets, sentBytes }).toEqual({ sentPackets: 1, sentBytes: 100 });
+    expect(drops).toEqual({
+      "send-queue-full": 1,
+      "send-slot-overwritten": 1,
+      "send-no-transport": 1,
+      "send-socket-error": 1,
+    });
   });
 });

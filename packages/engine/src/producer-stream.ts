@@ -90,7 +90,7 @@ export class ProducerStream {
       const described = this.#context.payloads.describe(packet, codec, this.#pictureIds);
       if (described !== DropReason.NONE) return described;
     }
-    if (packet.keyframeStart) this.#keyframe(packet);
+    if (packet.keyframeStart && this.producer.hasKeyframes) this.#keyframe(packet);
     this.#forward(packet);
     return DropReason.NONE;
   }
