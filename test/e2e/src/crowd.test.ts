@@ -59,6 +59,7 @@ describe("three pages and seven bots in one room on two nodes", () => {
 
     const reports = (await Promise.all(bots.splice(0).map((group) => group.finish()))).flat();
     expect(reports).toHaveLength(BOTS.length);
+    onTestFailed(() => report("what the bots saw", reports));
     for (const { participantId, received, errors, ended } of reports) {
       const playable = received.filter(
         ({ packets, kind, decodableFrames }) => packets > 0 && (kind === "audio" || decodableFrames > 0),

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
+import { parentDeathPrefix } from "../../../../scripts/supervised-process.ts";
 import type { BotReport } from "../../../../load/bots/bot.ts";
 
 const MAIN = join(import.meta.dirname, "../../../../load/bots/main.ts");
@@ -20,23 +21,17 @@ export class Bots {
   readonly #stop: () => void;
 
   constructor({ url, room, count, identity, nodeId }: BotsOptions) {
-    const child = spawn(
-      process.execPath,
-      [MAIN, "--url", url, "--room", room, "--bots", String(count), "--identity", identity, "--node", nodeId].concat([
-        "--publish",
-        "audio,video",
-        "--json",
-      ]),
-      { stdio: ["ignore", "pipe", "pipe"] },
-    );
+    const options = ["--url", url, "--room", room, "--bots", String(count), "--identity", identity, "--node", nodeId];
+    const [command = process.execPath, ...args] = [
+      ...parentDeathPrefix(),
+      ...[process.execPath, MAIN, ...options, "--publish", "audio,video", "--json"],
+    ];
+    const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
     const output: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => output.push(chunk));
     child.stderr.on("data", (chunk: Buffer) => output.push(chunk));
     this.#exited = new Promise((resolve) => child.once("close", () => resolve(Buffer.concat(output).toString())));
     this.#stop = () => child.kill("SIGTERM");
-    const kill = (): void => void child.kill("SIGKILL");
-    process.once("exit", kill);
-    child.once("close", () => process.off("exit", kill));
   }
 
   /** Lets them leave, and returns what each saw. */
