@@ -202,6 +202,7 @@ size_t MediaSocket::takeCompletions(CompletionRecord* out, size_t room) {
 }
 
 void MediaSocket::reapThreads() {
+  if (!retired_.empty()) collectRetired();
   for (const auto& thread : threads_) {
     thread->takeCompletions([this](const CompletionRecord& record) { complete(record, true); });
   }

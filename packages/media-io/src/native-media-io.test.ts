@@ -55,6 +55,23 @@ function testNativeBackend(addon: NativeAddon): void {
       await io.close();
     });
 
+    it("stamps packets when the kernel got them, not when it came round to reading", async () => {
+      const io = await openNativeMediaIo(addon, options);
+      const peer = await RawPeer.open();
+      const maker = new PacketMaker(keys.client);
+      connectUdp(io, peer.remote.port, keys.server);
+      const seen = new Recorder(io);
+      // The packet is in the socket's queue when `send` returns; the event loop is then kept busy.
+      const sent = peer.send(maker.rtp(rtpPacket(1, 1, Buffer.alloc(9))), io.port);
+      const sentUs = io.nowUs();
+      while (io.nowUs() < sentUs + 20_000);
+      await sent;
+      await until("the packet", () => seen.packets.length === 1);
+      expect(seen.packets[0].arrivalUs).toBeLessThan(sentUs + 10_000);
+      peer.close();
+      await io.close();
+    });
+
     it("counts what the kernel dropped for want of room", async () => {
       const io = await openNativeMediaIo(addon, { ...options, socketBufferBytes: 8192 });
       const peer = await RawPeer.open();

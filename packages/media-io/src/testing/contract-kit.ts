@@ -212,7 +212,12 @@ export class RawPeer {
   }
 
   static open(address = "127.0.0.1"): Promise<RawPeer> {
-    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    const family = address.includes(":") ? 6 : 4;
+    const socket = createSocket({
+      type: family === 6 ? "udp6" : "udp4",
+      // Without a visit to the resolver the kernel has a packet when `send` returns.
+      lookup: (hostname, _options, callback) => callback(null, hostname, family),
+    });
     return new Promise((resolve, reject) => {
       socket.once("error", reject);
       socket.bind(0, address, () => resolve(new RawPeer(socket)));
