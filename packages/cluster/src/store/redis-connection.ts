@@ -80,6 +80,7 @@ export class RedisConnection {
     });
     this.#client.on("error", (error: unknown) => (lastError = error));
     this.#client.on("close", () => turn(false));
+    this.#client.on("end", () => this.#revive());
   }
 
   get connected(): boolean {
@@ -116,6 +117,17 @@ export class RedisConnection {
     this.#closed = true;
     this.#client.disconnect();
     return Promise.resolve();
+  }
+
+  /**
+   * The client gives up for good where it is told to disconnect while it looks for a primary, whatever its retry strategy
+   * says. We never do.
+   */
+  #revive(): void {
+    if (this.#closed) return;
+    this.#clock.setTimer(MAX_RECONNECT_MS, () => {
+      if (!this.#closed && this.#client.status === "end") this.#client.connect().catch(() => {});
+    });
   }
 
   #send(command: string, args: readonly RedisArgument[]): Promise<unknown> {
