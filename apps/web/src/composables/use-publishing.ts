@@ -1,7 +1,7 @@
 import { CationError, asCationError } from "@cation/client/errors";
 import type { TrackSource } from "@cation/client/track-source";
 import type { LocalTrack } from "@cation/client/tracks";
-import { type Ref, computed, ref } from "vue";
+import { type Ref, computed, onScopeDispose, ref } from "vue";
 import { type Words, errorWords, screenWords } from "../words.ts";
 import { type Capture, mediaDevices } from "./use-capture.ts";
 import type { RoomView } from "./use-room.ts";
@@ -46,11 +46,12 @@ export function usePublishing({ view, camera, microphone, codec, onProblem }: Pu
   const isOn = (source: TrackSource): Readonly<Ref<boolean>> =>
     computed(() => view.version.value >= 0 && trackOf(source)?.muted === false);
 
-  room.on("localTrackEnded", (track) => {
+  const stopListening = room.on("localTrackEnded", (track) => {
     if (track.source === "screen") void setSharing(false);
     else if (track.source === "screen-audio") void track.unpublish();
     else if (!track.muted) void deviceLost(track);
   });
+  onScopeDispose(stopListening);
 
   /** Carries a wish out; of the same button one at a time. */
   async function attempt(source: TrackSource, wish: () => Promise<void>): Promise<void> {
