@@ -14,6 +14,9 @@ import { rtpDump } from "./rtp/rtp-dump.ts";
 import { rtpPacket } from "./rtp/rtp-packet.ts";
 import { vp8 } from "./rtp/vp8.ts";
 import { vp9 } from "./rtp/vp9.ts";
+import { dtlsCertificate, dtlsClientHello, dtlsRecords } from "./webrtc/dtls.ts";
+import { sdpAnswer, sdpOffer } from "./webrtc/sdp.ts";
+import { stun } from "./webrtc/stun.ts";
 import { clientJson, clientProto } from "./signal/client-message.ts";
 
 /** All parsers that are fuzzed. A new parser gets its entry here. */
@@ -42,6 +45,12 @@ export function fuzzTargets(): FuzzTarget[] {
     opus(corpus),
     red(corpus),
     rtpDump(),
+    stun(),
+    dtlsRecords(),
+    dtlsClientHello(),
+    dtlsCertificate(),
+    sdpOffer(),
+    sdpAnswer(),
     clientJson(),
     clientProto(),
   ];
