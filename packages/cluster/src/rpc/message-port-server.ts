@@ -76,11 +76,7 @@ export class MessagePortServer {
     key: K,
     serve: ServeDuplex<ResponseOf<D, K>, RequestOf<D, K>>,
   ): void {
-    this.#serveStream(
-      definition,
-      definition.methods[key] as MethodDefinition,
-      serve as ServeDuplex<unknown, unknown>,
-    );
+    this.#serveStream(definition, definition.methods[key] as MethodDefinition, serve as ServeDuplex<unknown, unknown>);
   }
 
   /** Ends every call; the client sees its thread gone. Idempotent. */

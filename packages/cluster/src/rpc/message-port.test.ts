@@ -15,7 +15,7 @@ const never: AsyncIterable<SessionUp> = { [Symbol.asyncIterator]: () => ({ next:
 
 async function startEcho() {
   const { port1, port2 } = new MessageChannel();
-  const thread = new Worker(new URL("./testing/message-port-thread.ts", import.meta.url), {
+  const thread = new Worker(new URL("../testing/message-port-thread.ts", import.meta.url), {
     workerData: port2,
     transferList: [port2],
   });
