@@ -1,155 +1,20 @@
-// MediaSocket for JavaScript: uv handles, callbacks, and the order in which all of it goes away.
+// MediaSocket for JavaScript: its methods. Where the object comes from and goes: socket_object.h.
 #include "media_socket_binding.h"
 
 #include <uv.h>
 
-#include <cstring>
 #include <memory>
+#include <string>
 
 #include "media_socket.h"
 #include "napi_util.h"
+#include "socket_object.h"
 
 namespace cation {
 
 namespace {
 
-// At most so many batches a wake-up, so that timers and other sockets get their turn.
-constexpr int kBatchesAWake = 8;
-
-// Lives until the JavaScript object is gone and the uv handles are closed, whichever comes last.
-struct SocketObject {
-  napi_env env = nullptr;
-  napi_ref self = nullptr;
-  // Typed arrays whose memory is used, and the callbacks.
-  napi_ref memory = nullptr;
-  napi_ref onWake = nullptr;
-  napi_ref onCompletions = nullptr;
-  napi_ref onClosed = nullptr;
-  napi_async_context asyncContext = nullptr;
-  napi_async_cleanup_hook_handle cleanupHook = nullptr;
-
-  uv_loop_t* loop = nullptr;
-  uv_poll_t poll{};
-  uv_async_t async{};
-  int openHandles = 0;
-  int pollEvents = 0;
-  bool closing = false;
-  bool environmentEnds = false;
-  bool finalized = false;
-
-  CompletionRecord* completions = nullptr;
-  size_t completionRoom = 0;
-  std::unique_ptr<MediaSocket> socket;
-
-  bool isOpen() const { return socket && !closing; }
-};
-
 using Call = Arguments<SocketObject, 6>;
-
-void deleteReference(SocketObject* object, napi_ref* reference) {
-  if (*reference) napi_delete_reference(object->env, *reference);
-  *reference = nullptr;
-}
-
-// Calls JavaScript from the event loop. Handlers must not throw; if one does, it is as any uncaught exception.
-void callBack(SocketObject* object, napi_ref function, size_t count, const uint32_t* numbers) {
-  napi_env env = object->env;
-  napi_handle_scope scope;
-  napi_open_handle_scope(env, &scope);
-  napi_value callback;
-  napi_value self;
-  napi_get_reference_value(env, function, &callback);
-  napi_get_reference_value(env, object->self, &self);
-  napi_value arguments[2];
-  for (size_t i = 0; i < count; i++) arguments[i] = fromU32(env, numbers[i]);
-  napi_value result;
-  const napi_status status =
-      napi_make_callback(env, object->asyncContext, self, callback, count, arguments, &result);
-  if (status == napi_pending_exception) {
-    napi_value exception;
-    napi_get_and_clear_last_exception(env, &exception);
-    napi_fatal_exception(env, exception);
-  }
-  napi_close_handle_scope(env, scope);
-}
-
-void onPoll(uv_poll_t* poll, int status, int events) {
-  auto* object = static_cast<SocketObject*>(poll->data);
-  if (status == 0 && (events & UV_WRITABLE) != 0) {
-    object->socket->onWritable();
-    if (object->socket->hasCompletions()) callBack(object, object->onCompletions, 0, nullptr);
-  }
-  for (int i = 0; i < kBatchesAWake && object->isOpen(); i++) {
-    PacketReceiver& receiver = object->socket->receiver();
-    if (!receiver.receive()) return;
-    const bool more = receiver.mayHaveMore();
-    const uint32_t counts[] = {static_cast<uint32_t>(receiver.recordCount()),
-                               static_cast<uint32_t>(receiver.datagramCount())};
-    if (counts[0] + counts[1] > 0) callBack(object, object->onWake, 2, counts);
-    if (!more) return;
-  }
-}
-
-void watch(SocketObject* object, int events) {
-  if (object->closing || events == object->pollEvents) return;
-  object->pollEvents = events;
-  uv_poll_start(&object->poll, events, onPoll);
-}
-
-void onAsync(uv_async_t* async) {
-  auto* object = static_cast<SocketObject*>(async->data);
-  if (object->isOpen()) callBack(object, object->onCompletions, 0, nullptr);
-}
-
-void deleteIfUnused(SocketObject* object) {
-  if (object->finalized && object->openHandles == 0) delete object;
-}
-
-void onHandleClosed(uv_handle_t* handle) {
-  auto* object = static_cast<SocketObject*>(handle->data);
-  if (--object->openHandles > 0) return;
-  if (object->cleanupHook) napi_remove_async_cleanup_hook(object->cleanupHook);
-  object->cleanupHook = nullptr;
-  if (!object->environmentEnds) {
-    napi_handle_scope scope;
-    napi_open_handle_scope(object->env, &scope);
-    if (object->onClosed) callBack(object, object->onClosed, 0, nullptr);
-    deleteReference(object, &object->memory);
-    deleteReference(object, &object->onWake);
-    deleteReference(object, &object->onCompletions);
-    deleteReference(object, &object->onClosed);
-    napi_async_destroy(object->env, object->asyncContext);
-    // The last: the object may be collected from here on.
-    deleteReference(object, &object->self);
-    napi_close_handle_scope(object->env, scope);
-  }
-  deleteIfUnused(object);
-}
-
-void closeSocket(SocketObject* object) {
-  if (object->closing || !object->socket) return;
-  object->closing = true;
-  uv_poll_stop(&object->poll);
-  // Joins the threads, which use the async handle.
-  object->socket->close();
-  object->openHandles = 2;
-  uv_close(reinterpret_cast<uv_handle_t*>(&object->poll), onHandleClosed);
-  uv_close(reinterpret_cast<uv_handle_t*>(&object->async), onHandleClosed);
-}
-
-// The environment ends (worker.terminate, exit) with the socket open.
-void onEnvironmentEnd(napi_async_cleanup_hook_handle hook, void* data) {
-  auto* object = static_cast<SocketObject*>(data);
-  object->environmentEnds = true;
-  if (!object->closing) return closeSocket(object);
-  if (object->openHandles == 0) napi_remove_async_cleanup_hook(hook);
-}
-
-void finalize(napi_env, void* data, void*) {
-  auto* object = static_cast<SocketObject*>(data);
-  object->finalized = true;
-  deleteIfUnused(object);
-}
 
 napi_value throwErrno(napi_env env, const char* call, int error, const std::string& where) {
   const char* code = uv_err_name(-error);
@@ -160,12 +25,6 @@ napi_value throwErrno(napi_env env, const char* call, int error, const std::stri
   napi_create_error(env, codeValue, messageValue, &exception);
   napi_throw(env, exception);
   return nullptr;
-}
-
-napi_ref referTo(napi_env env, napi_value value) {
-  napi_ref reference = nullptr;
-  napi_create_reference(env, value, 1, &reference);
-  return reference;
 }
 
 // The memory that TypeScript lends; false where an array is too short.
@@ -208,7 +67,7 @@ MediaSocket::Options readOptions(napi_env env, napi_value options, SocketObject*
   read.completionsReady = [object] { uv_async_send(&object->async); };
   read.watchWritable = [object](bool writable) {
     const int reading = object->pollEvents & UV_READABLE;
-    watch(object, writable ? reading | UV_WRITABLE : reading);
+    watchSocket(object, writable ? reading | UV_WRITABLE : reading);
   };
   return read;
 }
@@ -231,40 +90,25 @@ napi_value construct(napi_env env, napi_callback_info info) {
   // Before the threads, which use it.
   napi_get_uv_event_loop(env, &object->loop);
   auto socket = std::make_unique<MediaSocket>(store, std::move(options));
-  uv_async_init(object->loop, &object->async, onAsync);
+  uv_async_init(object->loop, &object->async, onCompletionsReady);
   object->async.data = object.get();
   const char* failedCall = "";
   const int error = socket->open(&failedCall);
   if (error != 0) {
-    // The handle outlives this call; the object goes with it.
-    SocketObject* unused = object.release();
-    unused->environmentEnds = true;
-    unused->finalized = true;
-    unused->openHandles = 1;
-    uv_close(reinterpret_cast<uv_handle_t*>(&unused->async), onHandleClosed);
+    abandonSocket(std::move(object));
     return throwErrno(env, failedCall, error, where);
   }
   socket->receiver().useMemory(memory);
-  uv_poll_init(object->loop, &object->poll, socket->socket().fd());
-  object->poll.data = object.get();
   object->socket = std::move(socket);
-  object->memory = referTo(env, values[1]);
-  object->onWake = referTo(env, getProperty(env, values[2], "onWake"));
-  object->onCompletions = referTo(env, getProperty(env, values[2], "onCompletions"));
-  napi_value name;
-  napi_create_string_utf8(env, "cation:media-io", NAPI_AUTO_LENGTH, &name);
-  napi_async_init(env, self, name, &object->asyncContext);
-  napi_add_async_cleanup_hook(env, onEnvironmentEnd, object.get(), &object->cleanupHook);
-  // Strong until closed: the event loop refers to it.
-  object->self = referTo(env, self);
-  napi_wrap(env, self, object.release(), finalize, nullptr, nullptr);
+  adoptSocket(object.release(), self, values[1], getProperty(env, values[2], "onWake"),
+              getProperty(env, values[2], "onCompletions"));
   return self;
 }
 
 // start(): begins to read.
 napi_value start(napi_env env, napi_callback_info info) {
   const Call call(env, info);
-  if (call.self->isOpen()) watch(call.self, call.self->pollEvents | UV_READABLE);
+  if (call.self->isOpen()) watchSocket(call.self, call.self->pollEvents | UV_READABLE);
   return nullptr;
 }
 
