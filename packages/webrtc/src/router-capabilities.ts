@@ -83,12 +83,14 @@ export const RED_CODEC: RouterCodec = {
  *   engine makes none yet; without either it goes by receiver reports.
  * - video orientation (CVO): a publisher that has it no longer turns the picture itself, and receivers without it
  *   (Firefox) would see it lying on its side.
+ * - the dependency descriptor: a publisher that has it leaves picture ids and layers out of its VP8 descriptors, and a
+ *   receiver goes by the descriptor's frame numbers, which the engine does not rewrite when it changes encodings.
  */
 export const PUBLISHER_CAPABILITIES: RouterCapabilities = {
   codecs: ROUTER_CODECS,
   extensions: {
     audio: ["mid", "audioLevel", "absSendTime", "absCaptureTime"],
-    video: ["mid", "rid", "repairedRid", "absSendTime", "absCaptureTime", "dependencyDescriptor", "playoutDelay"],
+    video: ["mid", "rid", "repairedRid", "absSendTime", "absCaptureTime", "playoutDelay"],
   },
   feedback: {
     audio: { nack: true, pli: false, fir: false, remb: false, transportCc: false },
@@ -101,15 +103,7 @@ export const SUBSCRIBER_CAPABILITIES: RouterCapabilities = {
   codecs: [...ROUTER_CODECS, RED_CODEC],
   extensions: {
     audio: ["mid", "audioLevel", "absSendTime", "transportCc", "absCaptureTime"],
-    video: [
-      "mid",
-      "absSendTime",
-      "transportCc",
-      "absCaptureTime",
-      "dependencyDescriptor",
-      "playoutDelay",
-      "videoOrientation",
-    ],
+    video: ["mid", "absSendTime", "transportCc", "absCaptureTime", "playoutDelay", "videoOrientation"],
   },
   feedback: {
     audio: { nack: true, pli: false, fir: false, remb: false, transportCc: true },
