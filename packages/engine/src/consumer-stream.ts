@@ -49,6 +49,8 @@ export class ConsumerStream {
   nackedPackets = 0;
   keyframeRequests = 0;
   switches = 0;
+  /** Numbers whose packets were still missing when the source changed: they stay gaps. */
+  abandonedNumbers = 0;
   /** When the last keyframe began to go out; -1 for never. */
   lastKeyframeUs = -1;
   /** Next extended number of the RTX stream. */
@@ -70,6 +72,9 @@ export class ConsumerStream {
   #markNext = false;
   #resendWindowUs = Number.NEGATIVE_INFINITY;
   #resendsInWindow = 0;
+  /** First number of the present source, and packets sent before it. */
+  #firstNumber = 0;
+  #packetsBefore = 0;
 
   constructor(context: EngineContext, consumer: Consumer, index: number, usesNack: boolean) {
     const params = consumer.params;
@@ -305,10 +310,14 @@ export class ConsumerStream {
     const rewriter = this.rewriter;
     const source = this.source as ProducerStream;
     let next = rewriter.highestOut + 1;
-    if (this.packets === 0) {
+    if (this.packets > 0) {
+      this.abandonedNumbers += next - this.#firstNumber - (this.packets - this.#packetsBefore);
+    } else {
       const wanted = this.#rewrites ? this.#context.random.nextUint32() & 0x7fff : packet.sequenceNumber;
       next = this.transport.firstNumber(this.ssrc, wanted);
     }
+    this.#firstNumber = next;
+    this.#packetsBefore = this.packets;
     this.temporal.restart();
     rewriter.begin(packet, next, this.#aligner.offsetFor(source, packet, rewriter, this.#context.random));
   }

@@ -150,6 +150,7 @@ export class Consumer {
       nackedPackets: stream.nackedPackets,
       keyframeRequests: stream.keyframeRequests,
       switches: stream.switches,
+      abandonedNumbers: stream.abandonedNumbers,
       reportedLostPackets: stream.receiver.lostPackets,
       reportedFractionLost: stream.receiver.fractionLost,
       reportedJitterUs:

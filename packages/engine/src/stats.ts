@@ -35,6 +35,8 @@ export interface ConsumerStreamStats {
   readonly nackedPackets: number;
   readonly keyframeRequests: number;
   readonly switches: number;
+  /** Numbers whose packets were still missing when the source changed: gaps that nobody will fill. */
+  readonly abandonedNumbers: number;
   /** As the receiver reports them; -1 before the first report. */
   readonly reportedLostPackets: number;
   readonly reportedFractionLost: number;

@@ -1,4 +1,4 @@
-import type { PublisherSeat, SimCluster, ViewerSeat } from "./sim-cluster.ts";
+import type { PublisherSeat, SimCluster, ViewerSeat, WatchedTrack } from "./sim-cluster.ts";
 import type { ViewerStream } from "./viewer-stream.ts";
 
 /**
@@ -10,6 +10,9 @@ export function brokenInvariants(cluster: SimCluster, settled: boolean): string[
   for (const [i, seat] of cluster.viewers.entries()) {
     for (const stream of seat.viewer.streams) {
       for (const text of brokenStream(cluster, seat, stream, settled)) broken.push(`viewer ${i}: ${text}`);
+    }
+    for (const watched of seat.watched) {
+      for (const text of brokenNumbers(seat, watched)) broken.push(`viewer ${i}: ${text}`);
     }
     if (seat.viewer.strays > 0) broken.push(`viewer ${i}: ${seat.viewer.strays} packets of unknown streams`);
   }
@@ -32,6 +35,19 @@ function brokenStream(cluster: SimCluster, seat: ViewerSeat, stream: ViewerStrea
     broken.push(`${decoder.undecodable} undecodable frames and ${recovery.asked} NACKs on a network that lost nothing`);
   }
   return broken;
+}
+
+/** Numbers that a node left out of a stream: each stands for a packet that never reached the node, or too late for it. */
+function brokenNumbers(seat: ViewerSeat, { consumer, producer, stream }: WatchedTrack): string[] {
+  if (consumer.closed || consumer.producer !== producer) return [];
+  const gaps = seat.node.gapsOf(seat.transport, stream.params.ssrc);
+  let neverCame = 0;
+  for (const { reception, recovered } of producer.streams) {
+    neverCame += reception.expectedPackets - reception.receivedPackets - recovered;
+  }
+  const [{ abandonedNumbers }] = consumer.stats();
+  const explained = Math.max(0, neverCame) + abandonedNumbers;
+  return gaps > explained ? [`${gaps} numbers left out; ${neverCame} never came, ${abandonedNumbers} abandoned`] : [];
 }
 
 /** Packets lost on all links that media passes before the viewers' own. */

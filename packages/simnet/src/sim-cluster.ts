@@ -45,6 +45,15 @@ export interface ViewerSeat {
   readonly transport: TransportHandle;
   readonly up: SimLink<Datagram>;
   readonly down: SimLink<WirePacket>;
+  readonly watched: WatchedTrack[];
+}
+
+/** A track as a viewer watches it. */
+export interface WatchedTrack {
+  readonly consumer: Consumer;
+  readonly stream: ViewerStream;
+  /** The producer that it was watched from; the consumer may have another by now. */
+  readonly producer: Producer;
 }
 
 type WirePacket = Parameters<SimViewer["receive"]>[0];
@@ -107,14 +116,14 @@ export class SimCluster {
     const up = this.#link<Datagram>(path.up, ({ bytes }) => node.receive(transport, bytes));
     const viewer = new SimViewer(this.clock, (bytes) => up.send({ bytes }));
     const down = this.#link<WirePacket>(path.down, (packet) => viewer.receive(packet));
-    const seat = { viewer, node, transport, up, down };
+    const seat: ViewerSeat = { viewer, node, transport, up, down, watched: [] };
     this.viewers.push(seat);
     viewer.start();
     return seat;
   }
 
   /** Lets a viewer receive a producer of its node. */
-  watch(seat: ViewerSeat, producer: Producer, rtx = true): { consumer: Consumer; stream: ViewerStream } {
+  watch(seat: ViewerSeat, producer: Producer, rtx = true): WatchedTrack {
     const { kind } = producer.params;
     const codec = kind === "video" ? VIEWER_VP8 : VIEWER_OPUS;
     const ssrc = this.#newSsrc();
@@ -137,7 +146,9 @@ export class SimCluster {
     };
     const consumer = seat.node.engine.addConsumer(producer, params, this.clock.nowUs);
     seat.node.settle();
-    return { consumer, stream };
+    const watched = { consumer, stream, producer };
+    seat.watched.push(watched);
+    return watched;
   }
 
   /** Joins two nodes. */

@@ -94,6 +94,11 @@ export class SimNode {
     this.#arm();
   }
 
+  /** Numbers of an outgoing stream that were never sent. */
+  gapsOf(handle: TransportHandle, ssrc: number): number {
+    return this.#ports.get(handle)?.guard.gapsOf(ssrc) ?? 0;
+  }
+
   /** All violations so far, those of open transports included. */
   check(): string[] {
     return [...this.violations, ...[...this.#ports.values()].flatMap((port) => port.guard.violations)];

@@ -24,6 +24,19 @@ export class SrtpIndexGuard {
     hashes.set(index, hash);
   }
 
+  /** Numbers of a stream between its first and its last that never went out. */
+  gapsOf(ssrc: number): number {
+    const hashes = this.#rtp.get(ssrc);
+    if (hashes === undefined) return 0;
+    let first = Number.POSITIVE_INFINITY;
+    let last = -1;
+    for (const index of hashes.keys()) {
+      first = Math.min(first, index);
+      last = Math.max(last, index);
+    }
+    return last - first + 1 - hashes.size;
+  }
+
   /** An RTCP packet goes out with this SRTCP index. */
   sentRtcp(index: number): void {
     if (this.#rtcp.has(index)) this.violations.push(`SRTCP index used twice: ${index}`);
