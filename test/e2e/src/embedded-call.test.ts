@@ -1,14 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from "vitest";
 import { TestBrowser } from "./harness/browser.ts";
 import { TestEmbedded } from "./harness/embedded.ts";
-import {
-  expectBeep,
-  expectFluentCall,
-  expectMoving,
-  measureAll,
-  report,
-  waitUntilEmpty,
-} from "./harness/expectations.ts";
+import { expectBeep, expectFluentCall, expectMoving, report, waitUntilEmpty } from "./harness/expectations.ts";
 import { Guest } from "./harness/guest.ts";
 import type { GuestOptions } from "./harness/guest.ts";
 import { readReceivedVideoCodecs } from "./harness/page-probe.ts";
@@ -85,9 +78,8 @@ describe("every codec that browsers send", () => {
     await ada.page.waitForTimeout(1_000);
     const grace = await Guest.join(browser, { ...options, name: "Grace" });
     await Promise.all([ada.seePicture("Grace"), grace.seePicture("Ada")]);
-    const [seen] = await measureAll([grace], 1_500);
+    const [seen] = await expectMoving([grace], 1_500);
     report(codec, seen?.tiles);
-    for (const tile of seen?.tiles ?? []) expectMoving(tile);
     expect(await readReceivedVideoCodecs(grace.page)).toEqual([mimeType]);
   });
 });

@@ -42,7 +42,7 @@ export class TestBrowser {
 
   /** A person with a profile of their own. */
   async newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-    const context = await this.#browser.newContext({ viewport: { width: 960, height: 600 }, ...options });
+    const context = await this.#browser.newContext({ viewport: { width: 800, height: 500 }, ...options });
     this.#contexts.add(context);
     context.on("close", () => this.#contexts.delete(context));
     return context;

@@ -49,10 +49,21 @@ function expectFluent(tile: TileMeasurement | undefined, sent: SentVideo | undef
   expect(tile?.changes).toBeGreaterThanOrEqual(Math.floor((tile?.looks ?? 0) * 0.75));
 }
 
-/** The picture moves. */
-export function expectMoving(tile: TileMeasurement): void {
-  expect(tile.decodedFps, tile.name).toBeGreaterThan(0);
-  expect(tile.changes, tile.name).toBeGreaterThanOrEqual(3);
+/** Every picture moves, at whatever rate: watched again where a busy machine showed too little of it. */
+export async function expectMoving(guests: readonly Guest[], durationMs: number): Promise<PageMeasurement[]> {
+  for (let attempt = 1; ; attempt += 1) {
+    const seen = await measureAll(guests, durationMs);
+    for (const { tiles } of seen) expect(tiles).not.toEqual([]);
+    const still = seen.flatMap(({ tiles }) => tiles).filter((tile) => !isMoving(tile));
+    if (still.length === 0) return seen;
+    report("not moving", still);
+    expect(attempt, "attempts to see every picture move").toBeLessThan(ATTEMPTS);
+  }
+}
+
+/** The first look counts as a change. */
+function isMoving({ decodedFps, changes }: TileMeasurement): boolean {
+  return decodedFps > 0 && changes >= 3;
 }
 
 /** The fake microphone's beep is heard, and not just noise. */
