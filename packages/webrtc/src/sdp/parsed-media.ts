@@ -1,6 +1,5 @@
+import type { MediaDescription } from "sdp-transform";
 import { SdpError } from "./sdp-error.ts";
-import { decimalOf, valueOf, valuesOf, wordsOf } from "./sdp-sections.ts";
-import type { SdpSection } from "./sdp-sections.ts";
 
 export type MediaDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
 
@@ -50,34 +49,36 @@ export interface ParsedMedia {
   readonly sendSimulcast: readonly string[];
 }
 
-const DIRECTIONS: readonly MediaDirection[] = ["sendrecv", "sendonly", "recvonly", "inactive"];
+const DIRECTIONS: readonly string[] = ["sendrecv", "sendonly", "recvonly", "inactive"];
 /** A token (RFC 8866 §9) that fits a one-byte header extension (RFC 8285 §4.2). */
 const MID = /^[A-Za-z0-9!#$%&'*+.^_`{|}~-]{1,16}$/;
 const RID = /^[A-Za-z0-9_-]{1,16}$/;
 /** SSRC lines of one m-section that are looked at. */
 const MAX_SSRCS = 64;
 
-/** Normalises an m-section. Throws SdpError. */
-export function parseMediaSection(section: SdpSection, index: number): ParsedMedia {
-  const mid = valueOf(section, "mid") ?? "";
+/** Normalises what sdp-transform read. Throws SdpError. */
+export function parseMediaSection(section: MediaDescription, index: number): ParsedMedia {
+  const mid = String(section.mid ?? "");
   if (mid !== "" && !MID.test(mid)) {
     throw new SdpError("SDP_INVALID", `the a=mid of m-line ${index} is not a token of 1 … 16 characters`);
   }
-  const [kind, port, protocol, ...formats] = wordsOf(section.mLine);
-  if (kind === undefined || port === undefined || protocol === undefined || !/^\d+(\/\d+)?$/.test(port)) {
+  if (section.type === undefined || section.protocol === undefined) {
     throw new SdpError("SDP_INVALID", `m-line ${index} cannot be read`);
   }
+  const formats = String(section.payloads ?? "")
+    .split(" ")
+    .filter(Boolean);
   return {
     index,
-    kind,
+    kind: String(section.type),
     mid,
-    protocol,
+    protocol: String(section.protocol),
     formats,
-    usable: Number.parseInt(port, 10) !== 0 || section.attributes.has("bundle-only"),
-    direction: DIRECTIONS.find((direction) => section.attributes.has(direction)) ?? "sendrecv",
-    rtcpMux: section.attributes.has("rtcp-mux"),
-    rtcpRsize: section.attributes.has("rtcp-rsize"),
-    rtpMaps: readRtpMaps(section, kind, formats),
+    usable: Number(section.port) !== 0 || section.bundleOnly !== undefined,
+    direction: readDirection(section),
+    rtcpMux: section.rtcpMux !== undefined,
+    rtcpRsize: section.rtcpRsize !== undefined,
+    rtpMaps: readRtpMaps(section, formats),
     extensions: readExtensions(section),
     msid: readMsid(section),
     ssrcs: readSsrcs(section),
@@ -86,113 +87,101 @@ export function parseMediaSection(section: SdpSection, index: number): ParsedMed
   };
 }
 
-function readRtpMaps(section: SdpSection, kind: string, formats: readonly string[]): RtpMap[] {
-  const rtpmap = splitByFormat(valuesOf(section, "rtpmap"));
-  const fmtp = splitByFormat(valuesOf(section, "fmtp"));
+function readDirection(section: MediaDescription): MediaDirection {
+  const direction = String(section.direction ?? "sendrecv");
+  return DIRECTIONS.includes(direction) ? (direction as MediaDirection) : "sendrecv";
+}
+
+function readRtpMaps(section: MediaDescription, formats: readonly string[]): RtpMap[] {
+  const fmtp = new Map(section.fmtp.map(({ payload, config }) => [String(payload), String(config)]));
+  const rtp = new Map(section.rtp.map((map) => [String(map.payload), map]));
   const feedback = readFeedback(section);
-  const forAll = feedback.get("*") ?? [];
   const maps: RtpMap[] = [];
   for (const format of new Set(formats)) {
-    const payloadType = decimalOf(format);
-    const encoding = rtpmap.get(format);
-    if (encoding === undefined || !(payloadType <= 127)) continue;
-    const [name = "", clockRateHz, channels = "1"] = encoding.split("/");
+    const map = rtp.get(format);
+    const payloadType = Number(format);
+    if (map === undefined || !Number.isInteger(payloadType) || payloadType < 0 || payloadType > 127) {
+      continue;
+    }
     maps.push({
       payloadType,
-      name,
-      clockRateHz: decimalOf(clockRateHz),
-      channels: kind === "audio" ? decimalOf(channels) : 0,
+      name: String(map.codec),
+      clockRateHz: Number(map.rate ?? 0),
+      channels: section.type === "audio" ? Number(map.encoding ?? 1) : 0,
       fmtp: fmtp.get(format) ?? "",
-      feedback: new Set([...forAll, ...(feedback.get(format) ?? [])]),
+      feedback: new Set([...(feedback.get("*") ?? []), ...(feedback.get(format) ?? [])]),
     });
   }
   return maps;
 }
 
-/** Values of the form "format rest", by format; the last one counts. */
-function splitByFormat(values: readonly string[]): Map<string, string> {
-  const byFormat = new Map<string, string>();
-  for (const value of values) {
-    const space = value.indexOf(" ");
-    if (space > 0) byFormat.set(value.slice(0, space), value.slice(space + 1).trim());
-  }
-  return byFormat;
-}
-
-function readFeedback(section: SdpSection): Map<string, string[]> {
-  const byFormat = new Map<string, string[]>();
-  for (const value of valuesOf(section, "rtcp-fb")) {
-    const [format = "", ...words] = wordsOf(value.toLowerCase());
-    const values = byFormat.get(format);
-    if (values === undefined) byFormat.set(format, [words.join(" ")]);
-    else values.push(words.join(" "));
+function readFeedback(section: MediaDescription): Map<string, Set<string>> {
+  const byFormat = new Map<string, Set<string>>();
+  for (const { payload, type, subtype } of section.rtcpFb ?? []) {
+    const value = subtype === undefined ? String(type) : `${type} ${subtype}`;
+    const values = byFormat.get(String(payload)) ?? new Set<string>();
+    byFormat.set(String(payload), values.add(value.trim().toLowerCase()));
   }
   return byFormat;
 }
 
 /** Ids 15 and above 255 are not valid (RFC 8285 §4). */
-function readExtensions(section: SdpSection): Map<number, ParsedExtension> {
+function readExtensions(section: MediaDescription): Map<number, ParsedExtension> {
   const extensions = new Map<number, ParsedExtension>();
-  for (const value of valuesOf(section, "extmap")) {
-    const [target = "", uri] = wordsOf(value);
-    const [number, direction] = target.split("/");
-    const id = decimalOf(number);
-    if (uri === undefined || !(id >= 1 && id <= 255) || id === 15 || extensions.has(id)) continue;
+  for (const { value, uri, direction } of section.ext ?? []) {
+    const id = Number(value);
+    if (!Number.isInteger(id) || id < 1 || id > 255 || id === 15 || extensions.has(id)) continue;
     const sends = direction !== "recvonly" && direction !== "inactive";
     const receives = direction !== "sendonly" && direction !== "inactive";
-    extensions.set(id, { uri, sends, receives });
+    extensions.set(id, { uri: String(uri), sends, receives });
   }
   return extensions;
 }
 
-function readMsid(section: SdpSection): ParsedMedia["msid"] {
-  const [streamId, trackId = ""] = wordsOf(valueOf(section, "msid") ?? "");
-  return streamId === undefined ? undefined : { streamId, trackId };
+function readMsid(section: MediaDescription): ParsedMedia["msid"] {
+  const msid = section.msid?.[0];
+  if (msid === undefined) return undefined;
+  return { streamId: String(msid.id), trackId: String(msid.appdata ?? "") };
 }
 
-function readSsrcs(section: SdpSection): number[] {
+function readSsrcs(section: MediaDescription): number[] {
   const ssrcs = new Set<number>();
-  for (const value of valuesOf(section, "ssrc")) {
-    const ssrc = decimalOf(wordsOf(value)[0]);
-    if (ssrcs.size < MAX_SSRCS && isSsrc(ssrc)) ssrcs.add(ssrc);
+  for (const { id } of section.ssrcs ?? []) {
+    if (ssrcs.size < MAX_SSRCS && isSsrc(Number(id))) ssrcs.add(Number(id));
   }
   return [...ssrcs];
 }
 
-function readSsrcGroups(section: SdpSection): { semantics: string; ssrcs: number[] }[] {
-  return valuesOf(section, "ssrc-group")
-    .slice(0, MAX_SSRCS)
-    .map((value) => {
-      const [semantics = "", ...ssrcs] = wordsOf(value).slice(0, MAX_SSRCS);
-      return { semantics, ssrcs: ssrcs.map(decimalOf).filter(isSsrc) };
-    });
+function readSsrcGroups(section: MediaDescription): { semantics: string; ssrcs: number[] }[] {
+  return (section.ssrcGroups ?? []).slice(0, MAX_SSRCS).map(({ semantics, ssrcs }) => ({
+    semantics: String(semantics),
+    ssrcs: String(ssrcs).split(" ").slice(0, MAX_SSRCS).map(Number).filter(isSsrc),
+  }));
 }
 
 /** 0 is valid on the wire, but stands for "unknown" everywhere in this code. */
 function isSsrc(value: number): boolean {
-  return value > 0 && value <= 0xffff_ffff;
+  return Number.isInteger(value) && value > 0 && value <= 0xffff_ffff;
 }
 
-function readRids(section: SdpSection, index: number): Pick<ParsedMedia, "sendRids" | "sendSimulcast"> {
-  const sendRids = new Set<string>();
-  for (const value of valuesOf(section, "rid")) {
-    const [rid = "", direction] = wordsOf(value);
-    if (direction !== "send") continue;
-    if (!RID.test(rid)) {
-      throw new SdpError("SDP_INVALID", `an a=rid of m-line ${index} is not a token of 1 … 16 characters`);
-    }
-    sendRids.add(rid);
+function readRids(section: MediaDescription, index: number): Pick<ParsedMedia, "sendRids" | "sendSimulcast"> {
+  const sendRids = [
+    ...new Set((section.rids ?? []).filter(({ direction }) => direction === "send").map(({ id }) => String(id))),
+  ];
+  if (sendRids.some((rid) => !RID.test(rid))) {
+    throw new SdpError("SDP_INVALID", `an a=rid of m-line ${index} is not a token of 1 … 16 characters`);
   }
-  const sendSimulcast = simulcastStreams(section).filter((rid) => sendRids.has(rid));
-  return { sendRids: [...sendRids], sendSimulcast: [...new Set(sendSimulcast)] };
+  const known = new Set(sendRids);
+  const sendSimulcast = simulcastStreams(section).filter((rid) => known.has(rid));
+  return { sendRids, sendSimulcast: [...new Set(sendSimulcast)] };
 }
 
 /** RFC 8853 §5.1: streams are joined by ";", alternatives of one by ",", and "~" marks those that start paused. */
-function simulcastStreams(section: SdpSection): string[] {
-  const words = wordsOf(valueOf(section, "simulcast") ?? "");
-  const send = words.indexOf("send");
-  if (send < 0) return [];
-  return (words[send + 1] ?? "")
+function simulcastStreams(section: MediaDescription): string[] {
+  const { simulcast } = section;
+  if (simulcast === undefined) return [];
+  const list = simulcast.dir1 === "send" ? simulcast.list1 : simulcast.dir2 === "send" ? simulcast.list2 : "";
+  return String(list ?? "")
     .split(";")
     .map((stream) => (stream.split(",")[0] ?? "").replace(/^~/, ""))
     .filter(Boolean);

@@ -1,9 +1,9 @@
+import { parse } from "sdp-transform";
+import type { MediaDescription, SessionDescription } from "sdp-transform";
 import type { DtlsFingerprint } from "../dtls.ts";
 import { parseMediaSection } from "./parsed-media.ts";
 import type { ParsedMedia } from "./parsed-media.ts";
 import { SdpError } from "./sdp-error.ts";
-import { splitSdp, valueOf, valuesOf, wordsOf } from "./sdp-sections.ts";
-import type { SdpSection, SdpSections } from "./sdp-sections.ts";
 
 /** DTLS roles as SDP writes them (RFC 8842 §5.1). */
 export type DtlsSetup = "actpass" | "active" | "passive";
@@ -39,35 +39,43 @@ const DIGEST_BYTES: ReadonlyMap<string, number> = new Map([
 
 /** Reads a session description from a client. Throws SdpError and nothing else. */
 export function parseSession(sdp: string, limits: SessionLimits): ParsedSession {
-  const { session, media: written } = readSections(sdp, limits);
-  const media = written.map((section, index) => parseMediaSection(section, index));
+  const session = parseLines(sdp, limits);
+  const media = session.media.map((section, index) => parseMediaSection(section, index));
   checkMids(media);
-  const usable = written.filter((_, index) => media[index].usable);
-  const rejected = written.filter((_, index) => !media[index].usable);
-  const sections = [session, ...usable, ...rejected];
+  const sections: readonly (SessionDescription | MediaDescription)[] = [
+    session,
+    ...session.media.filter((_, index) => media[index]?.usable),
+    ...session.media.filter((_, index) => !media[index]?.usable),
+  ];
   return {
     ...readIce(sections),
-    fingerprints: readFingerprints(sections),
+    fingerprints: readFingerprints(sdp),
     setup: readSetup(sections),
     bundle: readBundle(session, media),
-    extmapAllowMixed: sections.some(({ attributes }) => attributes.has("extmap-allow-mixed")),
+    extmapAllowMixed:
+      session.extmapAllowMixed !== undefined || session.media.some((section) => section.extmapAllowMixed !== undefined),
     media,
   };
 }
 
-function readSections(sdp: string, limits: SessionLimits): SdpSections {
+function parseLines(sdp: string, limits: SessionLimits): SessionDescription {
   if (typeof sdp !== "string" || !sdp.startsWith("v=0")) {
     throw new SdpError("SDP_INVALID", "the description does not start with v=0");
   }
   if (Buffer.byteLength(sdp) > limits.maxBytes) {
     throw new SdpError("SDP_TOO_LARGE", `the description is longer than ${limits.maxBytes} bytes`);
   }
-  const sections = splitSdp(sdp);
-  if (sections.media.length === 0) throw new SdpError("SDP_INVALID", "there is no m-line");
-  if (sections.media.length > limits.maxMedia) {
+  let session: SessionDescription;
+  try {
+    session = parse(sdp);
+  } catch {
+    throw new SdpError("SDP_INVALID", "the description cannot be parsed");
+  }
+  if (session.media.length === 0) throw new SdpError("SDP_INVALID", "there is no m-line");
+  if (session.media.length > limits.maxMedia) {
     throw new SdpError("SDP_TOO_LARGE", `there are more than ${limits.maxMedia} m-lines`);
   }
-  return sections;
+  return session;
 }
 
 /** Every m-line needs a mid, but one that is alone, and those that are rejected (RFC 9429 §5.3.1 does not ask for it). */
@@ -82,14 +90,23 @@ function checkMids(media: readonly ParsedMedia[]): void {
 }
 
 /** The first credentials found; bundled m-lines share them (RFC 8839 §5.4, RFC 9143 §7.1.3). */
-function readIce(sections: readonly SdpSection[]): Pick<ParsedSession, "iceUfrag" | "icePwd" | "iceOptions"> {
-  const section = sections.find(({ attributes }) => attributes.has("ice-ufrag") && attributes.has("ice-pwd"));
-  const iceUfrag = section === undefined ? "" : (valueOf(section, "ice-ufrag") ?? "");
-  const icePwd = section === undefined ? "" : (valueOf(section, "ice-pwd") ?? "");
+function readIce(
+  sections: readonly (SessionDescription | MediaDescription)[],
+): Pick<ParsedSession, "iceUfrag" | "icePwd" | "iceOptions"> {
+  const section = sections.find(({ iceUfrag, icePwd }) => iceUfrag !== undefined && icePwd !== undefined);
+  const iceUfrag = String(section?.iceUfrag ?? "");
+  const icePwd = String(section?.icePwd ?? "");
   if (!isIceString(iceUfrag, 4) || !isIceString(icePwd, 22)) {
     throw new SdpError("SDP_NO_ICE", "there is no valid pair of a=ice-ufrag and a=ice-pwd");
   }
-  return { iceUfrag, icePwd, iceOptions: wordsOf(firstValue(sections, "ice-options") ?? "") };
+  const options = sections.find(({ iceOptions }) => iceOptions !== undefined)?.iceOptions;
+  return {
+    iceUfrag,
+    icePwd,
+    iceOptions: String(options ?? "")
+      .split(" ")
+      .filter(Boolean),
+  };
 }
 
 /** RFC 8839 §5.4. */
@@ -97,16 +114,19 @@ function isIceString(text: string, minLength: number): boolean {
   return text.length >= minLength && text.length <= 256 && ICE_CHARS.test(text);
 }
 
-/** RFC 8122 §5 allows several. */
-function readFingerprints(sections: readonly SdpSection[]): DtlsFingerprint[] {
+/** sdp-transform keeps one a=fingerprint a section; RFC 8122 §5 allows several. */
+function readFingerprints(sdp: string): DtlsFingerprint[] {
   const found = new Map<string, DtlsFingerprint>();
-  for (const section of sections) {
-    for (const line of valuesOf(section, "fingerprint")) {
-      const fingerprint = readFingerprint(line);
-      if (fingerprint !== undefined && found.size < MAX_FINGERPRINTS) {
-        found.set(`${fingerprint.algorithm} ${fingerprint.value}`, fingerprint);
-      }
-    }
+  for (const [, name = "", digest = ""] of sdp.matchAll(
+    /^a=fingerprint:([A-Za-z0-9-]{1,16}) ([0-9A-Fa-f:]{1,255})\s*$/gm,
+  )) {
+    const algorithm = name.toLowerCase();
+    const value = digest.toUpperCase();
+    const bytes = DIGEST_BYTES.get(algorithm);
+    if (bytes === undefined || value.length !== bytes * 3 - 1) continue;
+    if (!/^[0-9A-F]{2}(:[0-9A-F]{2})*$/.test(value)) continue;
+    found.set(`${algorithm} ${value}`, { algorithm, value });
+    if (found.size === MAX_FINGERPRINTS) break;
   }
   if (found.size === 0) {
     throw new SdpError("SDP_NO_FINGERPRINT", "there is no a=fingerprint with sha-256, sha-384 or sha-512");
@@ -114,34 +134,20 @@ function readFingerprints(sections: readonly SdpSection[]): DtlsFingerprint[] {
   return [...found.values()];
 }
 
-function readFingerprint(line: string): DtlsFingerprint | undefined {
-  const [name = "", digest = ""] = wordsOf(line);
-  const algorithm = name.toLowerCase();
-  const bytes = DIGEST_BYTES.get(algorithm);
-  if (bytes === undefined || digest.length !== bytes * 3 - 1) return undefined;
-  const value = digest.toUpperCase();
-  return /^[0-9A-F]{2}(:[0-9A-F]{2})*$/.test(value) ? { algorithm, value } : undefined;
-}
-
-function readSetup(sections: readonly SdpSection[]): DtlsSetup {
-  const setup = firstValue(sections, "setup") ?? "actpass";
+function readSetup(sections: readonly (SessionDescription | MediaDescription)[]): DtlsSetup {
+  const setup = String(sections.find((section) => section.setup !== undefined)?.setup ?? "actpass");
   if (setup === "actpass" || setup === "active" || setup === "passive") return setup;
   throw new SdpError("SDP_INVALID", "a=setup is none of actpass, active, passive");
 }
 
-function readBundle(session: SdpSection, media: readonly ParsedMedia[]): string[] {
-  const group = valuesOf(session, "group")
-    .map(wordsOf)
-    .find(([semantics]) => semantics === "BUNDLE");
-  const mids = group?.slice(1) ?? [];
+function readBundle(session: SessionDescription, media: readonly ParsedMedia[]): string[] {
+  const group = session.groups?.find(({ type }) => String(type) === "BUNDLE");
+  const mids = String(group?.mids ?? "")
+    .split(" ")
+    .filter(Boolean);
   const known = new Set(media.map(({ mid }) => mid));
   if (mids.some((mid) => !known.has(mid))) {
     throw new SdpError("SDP_INVALID", "a=group:BUNDLE names a mid that no m-line has");
   }
   return mids;
-}
-
-function firstValue(sections: readonly SdpSection[], name: string): string | undefined {
-  const section = sections.find(({ attributes }) => attributes.has(name));
-  return section === undefined ? undefined : valueOf(section, name);
 }

@@ -2,6 +2,8 @@ import type { CodecParameters } from "@cation/engine/codec-parameters";
 import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
 import type { HeaderExtensionIds, HeaderExtensionName } from "@cation/engine/header-extensions";
 import type { Random } from "@cation/engine/random";
+import { write } from "sdp-transform";
+import type { MediaDescription } from "sdp-transform";
 import type { DtlsFingerprint } from "../dtls.ts";
 import { SUBSCRIBER_CAPABILITIES } from "../router-capabilities.ts";
 import type { MediaKind, RouterCapabilities } from "../router-capabilities.ts";
@@ -11,16 +13,7 @@ import type { ParsedMedia } from "./parsed-media.ts";
 import { parseSession } from "./parsed-session.ts";
 import { PayloadTypes } from "./payload-types.ts";
 import { SdpError } from "./sdp-error.ts";
-import {
-  codecLines,
-  extensionLines,
-  joinLines,
-  mediaLines,
-  rejectedLines,
-  sessionLines,
-  transportLines,
-} from "./sdp-lines.ts";
-import type { SdpLines } from "./sdp-lines.ts";
+import { codecLines, extensionLines, sessionLines, transportLines } from "./sdp-lines.ts";
 
 /** A track to send on a subscriber connection. */
 export interface SubscribedTrack {
@@ -62,7 +55,6 @@ export interface SubscriberAnswer {
 
 /** Longest answer that is read. It has all codecs of the client for each m-line, so it is longer than the offer. */
 export const MAX_ANSWER_BYTES = 1024 * 1024;
-const PROTOCOL = "UDP/TLS/RTP/SAVPF";
 /** M-lines of one connection. */
 export const MAX_SUBSCRIBER_MEDIA = 512;
 
@@ -148,13 +140,15 @@ export class SubscriberDescription {
     }
     this.#offered = this.#lines.map((line) => ({ ...line }));
     const bundled = this.#offered.filter((line) => !isStopped(line));
-    const mids = bundled.map(({ mid }) => mid);
-    return joinLines([
-      ...sessionLines(local, mids, true),
-      ...this.#offered.flatMap((line) =>
-        isStopped(line) ? stoppedLines(line) : this.#section(line, local, line === bundled[0]),
+    return write({
+      ...sessionLines(
+        local,
+        bundled.map(({ mid }) => mid),
       ),
-    ]);
+      media: this.#offered.map((line) =>
+        isStopped(line) ? stoppedSection(line) : this.#section(line, local, line === bundled[0]),
+      ),
+    });
   }
 
   /** Reads the answer to the last written offer. Throws SdpError, and then nothing has changed. */
@@ -219,17 +213,19 @@ export class SubscriberDescription {
     return line;
   }
 
-  #section(line: Readonly<MediaLine>, local: LocalDescription, first: boolean): SdpLines {
-    return [
-      ...mediaLines(line.kind, PROTOCOL, line.codecs),
-      ...transportLines(local, "actpass", first),
-      `a=mid:${line.mid}`,
-      ...extensionLines(this.#extensionIds(line.kind)),
-      line.track === undefined ? "a=inactive" : "a=sendonly",
-      "a=rtcp-rsize",
+  #section(line: Readonly<MediaLine>, local: LocalDescription, first: boolean): MediaDescription {
+    return {
+      type: line.kind,
+      port: 9,
+      protocol: "UDP/TLS/RTP/SAVPF",
       ...codecLines(line.codecs),
-      ...(line.track === undefined ? [] : sourceLines(line, line.track)),
-    ];
+      ...transportLines(local, "actpass", first),
+      mid: line.mid,
+      ext: extensionLines(this.#extensionIds(line.kind)),
+      rtcpRsize: "rtcp-rsize",
+      direction: line.track === undefined ? "inactive" : "sendonly",
+      ...(line.track === undefined ? {} : sourceLines(line, line.track)),
+    };
   }
 
   #extensionIds(kind: MediaKind): HeaderExtensionIds {
@@ -292,22 +288,32 @@ function isStopped(line: Readonly<MediaLine>): boolean {
   return line.state === "stopped";
 }
 
-function stoppedLines({ kind, codecs, mid }: Readonly<MediaLine>): SdpLines {
-  return rejectedLines(kind, PROTOCOL, String(codecs[0]?.payloadType ?? 0), mid);
+function stoppedSection(line: Readonly<MediaLine>): MediaDescription {
+  return {
+    type: line.kind,
+    port: 0,
+    protocol: "UDP/TLS/RTP/SAVPF",
+    payloads: String(line.codecs[0]?.payloadType ?? 0),
+    connection: { version: 4, ip: "0.0.0.0" },
+    rtp: [],
+    fmtp: [],
+    mid: line.mid,
+    direction: "inactive",
+  };
 }
 
 /**
  * msid (RFC 8830) and the ssrcs (RFC 5576), for clients that do not go by mid alone. One cname a participant: its audio
  * and video are played in step.
  */
-function sourceLines(line: Readonly<MediaLine>, track: SubscribedTrack): SdpLines {
+function sourceLines(line: Readonly<MediaLine>, track: SubscribedTrack): Partial<MediaDescription> {
   const cname = toToken(track.participantId);
   const ssrcs = line.rtxSsrc === 0 ? [line.ssrc] : [line.ssrc, line.rtxSsrc];
-  return [
-    `a=msid:${cname} ${toToken(track.trackId)}`,
-    ...(ssrcs.length > 1 ? [`a=ssrc-group:FID ${ssrcs.join(" ")}`] : []),
-    ...ssrcs.map((ssrc) => `a=ssrc:${ssrc} cname:${cname}`),
-  ];
+  return {
+    msid: [{ id: cname, appdata: toToken(track.trackId) }],
+    ssrcs: ssrcs.map((id) => ({ id, attribute: "cname", value: cname })),
+    ...(ssrcs.length > 1 ? { ssrcGroups: [{ semantics: "FID", ssrcs: ssrcs.join(" ") }] } : {}),
+  };
 }
 
 /** An id as an msid identifier: 1 … 64 characters of a token (RFC 8830 §2). Our own ids are that already. */
