@@ -7,7 +7,8 @@ import { clientError } from "./errors.ts";
 import { type LocalParticipant, RemoteParticipant } from "./participants.ts";
 import type { RoomEvents } from "./room-events.ts";
 import type { ClientRequest } from "./signal-connection.ts";
-import { DEFAULT_TIMING, type SessionState, type SessionTiming } from "./signal-session.ts";
+import { DEFAULT_TIMING, type SessionTiming } from "./session-timing.ts";
+import type { SessionState } from "./signal-session.ts";
 import { signalUrl } from "./signal-url.ts";
 import type { LocalTrack, PublishOptions, SubscriptionWish } from "./tracks.ts";
 

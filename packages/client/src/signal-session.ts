@@ -1,10 +1,11 @@
 import type { Event, Joined, SessionEnded } from "@cation/proto/client/v1/client";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import { type TokenSource, renewalDelayMs, tokenExpiryMs } from "./access-token.ts";
-import { type BackoffOptions, backoffDelayMs } from "./backoff.ts";
+import { backoffDelayMs } from "./backoff.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { CationError, asCationError, clientError, serverError } from "./errors.ts";
 import { RequestQueue } from "./request-queue.ts";
+import { DEFAULT_TIMING, type SessionTiming } from "./session-timing.ts";
 import { type ClientRequest, type ClientResult, CloseCode, SignalConnection } from "./signal-connection.ts";
 
 /**
@@ -26,33 +27,6 @@ export interface SessionOptions {
   readonly nodeId: string;
   readonly autoSubscribe: boolean;
 }
-
-/** Waits and bounds of a session. */
-export interface SessionTiming {
-  /** For opening a WebSocket. */
-  readonly openDeadlineMs: number;
-  /** For the answer to a request. */
-  readonly requestDeadlineMs: number;
-  readonly pingIntervalMs: number;
-  readonly pingDeadlineMs: number;
-  /** How long the server keeps a session without a connection; after that only a new one helps. */
-  readonly sessionGraceMs: number;
-  /** How long to try for the first connection, and for a lost one. */
-  readonly connectWithinMs: number;
-  readonly reconnectWithinMs: number;
-  readonly backoff: BackoffOptions;
-}
-
-export const DEFAULT_TIMING: SessionTiming = {
-  openDeadlineMs: 8_000,
-  requestDeadlineMs: 10_000,
-  pingIntervalMs: 10_000,
-  pingDeadlineMs: 5_000,
-  sessionGraceMs: 30_000,
-  connectWithinMs: 15_000,
-  reconnectWithinMs: 120_000,
-  backoff: { baseMs: 400, maxMs: 5_000 },
-};
 
 export interface SessionObserver {
   /** The session is established (again). Unless resumed with replay, `joined` replaces all that was known. */
