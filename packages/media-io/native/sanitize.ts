@@ -42,6 +42,7 @@ run(
     "--project",
     "unit",
     "packages/media-io/src/native",
+    "packages/webrtc/src/openssl-dtls",
   ],
   environment,
 );

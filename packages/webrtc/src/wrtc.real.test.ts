@@ -36,20 +36,25 @@ interface Wrtc {
 }
 
 const wrtc = createRequire(import.meta.url)("@roamhq/wrtc") as Wrtc;
-const WAIT = { timeout: 15_000, interval: 50 };
+const WAIT = { timeout: 25_000, interval: 50 };
 
-describe.each(["auto", "werift"] as const)("libwebrtc by @roamhq/wrtc, DTLS backend %s", (backend) => {
+const BACKENDS = [
+  { name: "the backends of this machine", dtlsBackend: "auto", mediaBackend: "auto" },
+  { name: "those that need no compiler", dtlsBackend: "werift", mediaBackend: "typescript" },
+] as const;
+
+describe.each(BACKENDS)("libwebrtc by @roamhq/wrtc with $name", ({ dtlsBackend, mediaBackend }) => {
   let dtls: DtlsProvider;
   let server: TestServer;
   let peer: Peer;
   const cleanups: (() => void)[] = [];
 
   beforeAll(async () => {
-    dtls = await openDtlsProvider({ backend });
+    dtls = await openDtlsProvider({ backend: dtlsBackend });
   });
   afterAll(() => dtls?.close());
   beforeEach(async () => {
-    server = await TestServer.open(dtls);
+    server = await TestServer.open(dtls, mediaBackend);
     peer = new wrtc.RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" });
     cleanups.push(() => peer.close());
   });

@@ -4,7 +4,8 @@ import type { ReceiveBatch } from "@cation/engine/receive-batch";
 import { SendBatch, SendKind } from "@cation/engine/send-batch";
 import { addRecord } from "@cation/media-io/testing/contract-kit";
 import type { MediaIo } from "@cation/media-io/media-io";
-import { openTypescriptMediaIo } from "@cation/media-io/typescript-media-io";
+import { openMediaIo } from "@cation/media-io/open-media-io";
+import type { MediaIoBackend } from "@cation/media-io/open-media-io";
 import type { DtlsProvider } from "../dtls.ts";
 import type { LocalDescription } from "../sdp/local-description.ts";
 import { WebRtcServer } from "../webrtc-server.ts";
@@ -49,8 +50,8 @@ export class TestServer {
     this.#timer = setInterval(() => this.server.poll(io.nowUs()), 100);
   }
 
-  static async open(dtls: DtlsProvider): Promise<TestServer> {
-    const io = await openTypescriptMediaIo({ host: "127.0.0.1", port: 0, tcp: true, slotCount: 1024 });
+  static async open(dtls: DtlsProvider, backend: MediaIoBackend): Promise<TestServer> {
+    const { io } = await openMediaIo({ backend, host: "127.0.0.1", port: 0, tcp: true, slotCount: 1024 });
     return new TestServer(io, dtls);
   }
 
