@@ -4,7 +4,7 @@ import { TestEmbedded } from "./harness/embedded.ts";
 import { expectBeep, expectFluentCall, expectMoving, report, waitUntilEmpty } from "./harness/expectations.ts";
 import { Guest } from "./harness/guest.ts";
 import type { GuestOptions } from "./harness/guest.ts";
-import { readReceivedVideoCodecs } from "./harness/page-probe.ts";
+import { readIceUfrags, readReceivedVideoCodecs } from "./harness/page-probe.ts";
 
 describe.each(["auto", "typescript"] as const)("one process, media backend %s", (mediaBackend) => {
   let server: TestEmbedded;
@@ -44,6 +44,22 @@ describe.each(["auto", "typescript"] as const)("one process, media backend %s", 
       .poll(() => server.node.holdings(), { timeout: 2_000, interval: 50 })
       .toEqual({ sessions: 1, transports: 2, producers: 2, consumers: 0, relays: 0 });
     report("tile gone after", `${Math.round(goneAfterMs)} ms`);
+  });
+
+  it("a change of network renews both media paths, and the call goes on", async () => {
+    const [ada, grace] = await Promise.all([join("Ada", { video: "180p" }), join("Grace", { video: "180p" })]);
+    await Promise.all([ada.seePicture("Grace"), grace.seePicture("Ada")]);
+    const before = await readIceUfrags(ada.page);
+    expect(before).toHaveLength(4);
+    await ada.page.evaluate("dispatchEvent(new Event('online'))");
+    await expect
+      .poll(async () => (await readIceUfrags(ada.page)).filter((ufrag) => before.includes(ufrag)), { timeout: 10_000 })
+      .toEqual([]);
+    await ada.page.waitForTimeout(1_000);
+    const [seenByAda, seenByGrace] = await expectMoving([ada, grace], 2_000);
+    expectBeep(seenByAda?.sounds[0]);
+    expectBeep(seenByGrace?.sounds[0]);
+    expect((await server.node.holdings()).transports).toBe(4);
   });
 
   it("who closes the window is gone as quickly", async () => {

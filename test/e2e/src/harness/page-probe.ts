@@ -30,6 +30,11 @@ export function readReceivedVideoCodecs(page: Page): Promise<string[]> {
   return page.evaluate<string[]>("probe.receivedVideoCodecs()");
 }
 
+/** ICE user names of the page's connections, its own and the server's. */
+export function readIceUfrags(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>("probe.iceUfrags()");
+}
+
 /** Waits until a moving picture is in the element. Returns how long that took. */
 export async function waitForPicture(page: Page, selector: string, timeoutMs: number): Promise<number> {
   const tookMs = await page.evaluate<number | undefined>(

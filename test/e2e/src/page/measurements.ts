@@ -49,6 +49,8 @@ export interface Probe {
   measureSent(): Promise<SentVideo>;
   /** Codecs of the video that is received, for example "video/VP9". */
   receivedVideoCodecs(): Promise<string[]>;
+  /** ICE user names of the page's open connections, its own and the server's; new ones after an ICE restart. */
+  iceUfrags(): string[];
   /** Waits until a moving picture is in the tile; how long that took, or undefined when it took too long. */
   waitForPicture(selector: string, timeoutMs: number): Promise<number | undefined>;
 }

@@ -175,6 +175,13 @@ async function receivedVideoCodecs(): Promise<string[]> {
   return [...codecs];
 }
 
+function iceUfrags(): string[] {
+  return connections
+    .filter((connection) => connection.connectionState !== "closed")
+    .flatMap(({ localDescription, remoteDescription }) => [localDescription?.sdp ?? "", remoteDescription?.sdp ?? ""])
+    .map((sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? "");
+}
+
 function seesPicture(selector: string): boolean {
   const video = document.querySelector(selector)?.querySelector("video");
   return video !== null && video !== undefined && video.videoWidth > 0 && video.currentTime > 0;
@@ -189,4 +196,6 @@ async function waitForPicture(selector: string, timeoutMs: number): Promise<numb
   return performance.now() - startedAtMs;
 }
 
-Object.assign(globalThis, { probe: { measure, measureSent, receivedVideoCodecs, waitForPicture } satisfies Probe });
+Object.assign(globalThis, {
+  probe: { measure, measureSent, receivedVideoCodecs, iceUfrags, waitForPicture } satisfies Probe,
+});
