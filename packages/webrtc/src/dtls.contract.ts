@@ -218,6 +218,23 @@ export function dtlsContract(
       expect([session.connectedCalls, session.closedCalls]).toEqual([1, 0]);
     });
 
+    it("delivers nothing that was changed on the way, in any byte", async () => {
+      const session = start();
+      await session.connected();
+      session.client.send(Buffer.from("as it was"));
+      await vi.waitFor(() => expect(session.data).toHaveLength(1));
+      const sent = session.fromClient.at(-1) ?? Buffer.alloc(0);
+      for (let index = 0; index < sent.length; index += 1) {
+        const changed = Buffer.from(sent);
+        changed[index] ^= 1;
+        session.server.receive(changed);
+        if (index % 16 === 15) await sleep(5);
+      }
+      session.client.send(Buffer.from("after"));
+      await vi.waitFor(() => expect(session.data.map(String)).toEqual(["as it was", "after"]));
+      expect(session.closedCalls).toBe(0);
+    });
+
     it("sends data both ways", async () => {
       const session = start();
       await session.connected();

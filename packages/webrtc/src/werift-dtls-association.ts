@@ -1,24 +1,17 @@
 import { ReplayWindow } from "@cation/media-io/replay-window";
 import type { SrtpProfile } from "@cation/media-io/media-io";
-import { DtlsServer, HashAlgorithm, SignatureAlgorithm } from "werift";
+import type { DtlsServer } from "werift";
 import { matchesFingerprint } from "./dtls-certificate.ts";
 import type { DtlsCertificate } from "./dtls-certificate.ts";
 import { readClientHello } from "./dtls-client-hello.ts";
 import { DtlsHandshakeReassembler } from "./dtls-handshake-reassembler.ts";
 import type { DtlsHandshakeMessage } from "./dtls-handshake-reassembler.ts";
 import { firstCertificate, isCertificateVerifyValid, isClientFinishedValid } from "./dtls-proof.ts";
-import {
-  AlertDescription,
-  ContentType,
-  DTLS_1_2,
-  HANDSHAKE_HEADER_BYTES,
-  isPlausibleDtls,
-  readRecords,
-  writeRecord,
-} from "./dtls-record.ts";
+import { AlertDescription, ContentType, DTLS_1_2, isPlausibleDtls, readRecords, writeRecord } from "./dtls-record.ts";
 import type { DtlsRecord } from "./dtls-record.ts";
 import type { DtlsAssociation, DtlsCloseReason, DtlsFingerprint, DtlsHandler } from "./dtls.ts";
 import { SRTP_PROFILES, srtpKeyLengths } from "./srtp-profiles.ts";
+import { createWeriftServer, toWeriftHandshake, toWeriftRecord } from "./werift-server.ts";
 
 export interface WeriftDtlsAssociationOptions {
   readonly certificate: DtlsCertificate;
@@ -82,7 +75,7 @@ export class WeriftDtlsAssociation implements DtlsAssociation {
 
   constructor(options: WeriftDtlsAssociationOptions) {
     this.#options = options;
-    this.#server = createWeriftServer(options, (bytes) => this.#outbox.push(bytes));
+    this.#server = createWeriftServer(options.certificate, (bytes) => this.#outbox.push(bytes));
     this.#handshakeTimer = setTimeout(() => this.#fail("handshake-timeout"), options.handshakeTimeoutMs);
   }
 
@@ -354,63 +347,4 @@ export class WeriftDtlsAssociation implements DtlsAssociation {
     clearTimeout(this.#handshakeTimer);
     clearTimeout(this.#retransmitTimer);
   }
-}
-
-type WeriftHandshake = Parameters<DtlsServer["onHandleHandshakes"]>[0][number];
-type WeriftRecord = Parameters<DtlsServer["cipher"]["decryptPacket"]>[0];
-type WeriftTransport = ConstructorParameters<typeof DtlsServer>[0]["transport"];
-
-function createWeriftServer(
-  { certificate }: WeriftDtlsAssociationOptions,
-  onSend: (bytes: Buffer) => void,
-): DtlsServer {
-  const transport = {
-    send: async (bytes: Buffer) => onSend(bytes),
-    close: async () => {},
-  };
-  return new DtlsServer({
-    transport: transport as unknown as WeriftTransport,
-    cert: certificate.certificatePem,
-    key: certificate.privateKeyPem,
-    signatureHash: {
-      hash: HashAlgorithm.sha256_4,
-      signature: SignatureAlgorithm.ecdsa_3,
-    },
-    // Its type lacks AEAD_AES_256_GCM; the value is only compared and echoed.
-    srtpProfiles: [...SRTP_PROFILES] as (1 | 7)[],
-    certificateRequest: true,
-    extendedMasterSecret: true,
-  });
-}
-
-/** werift does not export the classes; it uses these fields of them. */
-function toWeriftHandshake({ type, sequence, body }: DtlsHandshakeMessage): WeriftHandshake {
-  const header = Buffer.alloc(HANDSHAKE_HEADER_BYTES);
-  header.writeUInt8(type, 0);
-  header.writeUIntBE(body.length, 1, 3);
-  header.writeUInt16BE(sequence, 4);
-  header.writeUIntBE(body.length, 9, 3);
-  return {
-    msg_type: type,
-    length: body.length,
-    message_seq: sequence,
-    fragment_offset: 0,
-    fragment_length: body.length,
-    fragment: body,
-    summary: {},
-    serialize: () => Buffer.concat([header, body]),
-  } as unknown as WeriftHandshake;
-}
-
-function toWeriftRecord(record: DtlsRecord): WeriftRecord {
-  return {
-    recordLayerHeader: {
-      contentType: record.type,
-      protocolVersion: { major: record.version >>> 8, minor: record.version & 0xff },
-      epoch: record.epoch,
-      sequenceNumber: record.sequenceNumber,
-      contentLen: record.fragment.length,
-    },
-    fragment: record.fragment,
-  } as unknown as WeriftRecord;
 }
