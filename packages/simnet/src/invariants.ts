@@ -18,6 +18,9 @@ export function brokenInvariants(cluster: SimCluster, settled: boolean): string[
   }
   for (const [i, seat] of cluster.publishers.entries()) {
     for (const text of brokenRequests(seat)) broken.push(`publisher ${i}: ${text}`);
+    const streams = [...(seat.video?.streams ?? []), ...(seat.audio?.streams ?? [])];
+    const missing = streams.reduce((sum, { nack }) => sum + (nack?.missing ?? 0), 0);
+    if (settled && missing > 0) broken.push(`publisher ${i}: ${missing} NACKs neither answered nor given up`);
   }
   return broken;
 }
