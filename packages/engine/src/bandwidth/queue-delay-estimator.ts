@@ -1,0 +1,40 @@
+import type { FeedbackBatch } from "./feedback-batch.ts";
+
+/** The lowest delay is sought over one to two of these. */
+const WINDOW_US = 10_000_000;
+
+/**
+ * How long packets wait on the way: the lowest one-way delay of a feedback message above the lowest of the last 10 to 20 s. Clocks
+ * need not agree.
+ */
+export class QueueDelayEstimator {
+  queueDelayUs = 0;
+
+  #windowStartUs = Number.NEGATIVE_INFINITY;
+  #currentUs = Number.POSITIVE_INFINITY;
+  #previousUs = Number.POSITIVE_INFINITY;
+
+  update(batch: FeedbackBatch, nowUs: number): void {
+    if (batch.receivedCount === 0) return;
+    let lowestUs = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < batch.receivedCount; i++) {
+      const delayUs = batch.arrivalUs[i] - batch.sentUs[i];
+      if (delayUs < lowestUs) lowestUs = delayUs;
+    }
+    if (nowUs - this.#windowStartUs > WINDOW_US) {
+      this.#windowStartUs = nowUs;
+      this.#previousUs = this.#currentUs;
+      this.#currentUs = lowestUs;
+    } else if (lowestUs < this.#currentUs) {
+      this.#currentUs = lowestUs;
+    }
+    this.queueDelayUs = lowestUs - Math.min(this.#currentUs, this.#previousUs);
+  }
+
+  /** The path is another one: the delay of now is the lowest. */
+  reset(): void {
+    this.queueDelayUs = 0;
+    this.#windowStartUs = Number.NEGATIVE_INFINITY;
+    this.#currentUs = Number.POSITIVE_INFINITY;
+  }
+}
