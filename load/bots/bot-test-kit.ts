@@ -3,6 +3,7 @@ import type { Joined } from "@cation/proto/client/v1/client";
 import type { InspectResponse } from "@cation/proto/sfu/v1/sfu";
 import { systemClock } from "@cation/service-kit/clock";
 import { TestCluster } from "@cation/sfu/testing/test-cluster";
+import type { TestNodeOptions } from "@cation/sfu/testing/test-cluster";
 import { Bot } from "./bot.ts";
 import type { BotShared } from "./bot.ts";
 import { BotMedia } from "./bot-media.ts";
@@ -43,8 +44,13 @@ export class BotTestKit {
     this.#ticker = setInterval(() => this.#bots.forEach((bot) => bot.tick()), TICK_MS);
   }
 
-  static async start(...nodeIds: string[]): Promise<BotTestKit> {
-    return new BotTestKit(await TestCluster.start(nodeIds));
+  static start(...nodeIds: string[]): Promise<BotTestKit> {
+    return BotTestKit.startWith({}, ...nodeIds);
+  }
+
+  /** Starts nodes that are set up alike. */
+  static async startWith(options: TestNodeOptions, ...nodeIds: string[]): Promise<BotTestKit> {
+    return new BotTestKit(await TestCluster.start(nodeIds, options));
   }
 
   async join({ nodeId, roomId = "room", publish, grants, autoSubscribe = true }: BotJoin): Promise<Bot> {

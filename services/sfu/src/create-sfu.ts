@@ -1,37 +1,30 @@
 import { randomUUID } from "node:crypto";
-import { availableParallelism, networkInterfaces } from "node:os";
-import type { EventBus, Subscription } from "@cation/cluster/events/event-bus";
-import type { Duplex } from "@cation/cluster/rpc/duplex";
-import type { ServeDuplex } from "@cation/cluster/rpc/duplex";
-import { openMediaIo } from "@cation/media-io/open-media-io";
-import type { OpenedMediaIo } from "@cation/media-io/open-media-io";
+import { availableParallelism } from "node:os";
+import type { EventBus } from "@cation/cluster/events/event-bus";
+import type { Duplex, ServeDuplex } from "@cation/cluster/rpc/duplex";
 import type { IslbService, ReportNodeResponse } from "@cation/proto/islb/v1/islb";
 import type { LinkDown, LinkUp } from "@cation/proto/relay/v1/relay";
 import type { SfuService } from "@cation/proto/sfu/v1/sfu";
-import type { NodeLoad } from "@cation/proto/state/v1/state";
+import type { NodeCapacity } from "@cation/proto/state/v1/state";
 import { setRepeatingTimer } from "@cation/service-kit/clock";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { createMetricsRegistry } from "@cation/service-kit/metrics";
 import type { Service } from "@cation/service-kit/service";
-import type { DtlsProvider } from "@cation/webrtc/dtls";
-import { openDtlsProvider } from "@cation/webrtc/open-dtls";
 import type { Registry } from "prom-client";
-import { findAnnouncedAddresses } from "./announced-addresses.ts";
-import { inspect } from "./inspect.ts";
-import { LocalTracks } from "./local-tracks.ts";
-import { MediaWorker } from "./media-worker.ts";
 import { NodeAgent } from "./node-agent.ts";
+import type { CarriedByNode } from "./node-agent.ts";
 import { NodeDirectory } from "./node-directory.ts";
 import { LoadMeter } from "./node-load.ts";
-import { PacedWork } from "./paced-work.ts";
-import { RelayLinkServer } from "./relay/relay-link-server.ts";
-import { RoomRegistry } from "./room-registry.ts";
-import { SessionService } from "./session-service.ts";
 import type { SfuConfig } from "./sfu-config.ts";
 import { addSfuMetrics } from "./sfu-metrics.ts";
-import { SystemRandom } from "./system-random.ts";
+import { planThreads } from "./thread-plan.ts";
+import type { ThreadPlan } from "./thread-plan.ts";
+import type { GroupReport, WorkerGroup, WorkerState } from "./worker-group.ts";
+import { NO_STATS } from "./worker-stats.ts";
+import { openWorkers } from "./workers/open-workers.ts";
+import type { StartThread } from "./workers/threaded-worker.ts";
 
 /** Release of the software, as nodes tell it each other. */
 const VERSION = "0.1.0";
@@ -48,6 +41,8 @@ export interface SfuDeps {
   readonly readGrpcAddress: () => string;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Starts the threads of workers. Default: worker-thread.ts. */
+  readonly startThread?: StartThread;
 }
 
 export interface Sfu extends Service {
@@ -58,123 +53,104 @@ export interface Sfu extends Service {
   readonly serveRelay: ServeDuplex<LinkDown, LinkUp>;
   /** "native" or "typescript". */
   readonly mediaBackend: string;
-  /** Bound port, UDP and TCP. */
+  /** Bound port of the first worker, UDP and TCP. */
   readonly mediaPort: number;
+  /** The workers as they are now, by index. */
+  readonly workers: readonly WorkerState[];
   /** Metrics of this sfu. */
   readonly registry: Registry;
   /** Why the node should get no new work, or undefined: for /readyz. */
   readonly findUnreadiness: () => string | undefined;
-  /** Sessions held now. */
+  /** Sessions held now; where workers are threads, as of their last report. */
   readonly sessionCount: number;
 }
 
 /**
- * Makes an sfu: opens its media port and DTLS, wires rooms, relays and the node agent. Nothing is served and nobody is
- * told before `start`. Rejects with CONFIG_INVALID where the port cannot be bound or a backend cannot be had.
+ * Makes an sfu: opens the media ports and DTLS of its workers, wires the node agent. Nothing is served and nobody is told
+ * before `start`. Rejects with CONFIG_INVALID where a port cannot be bound or a backend cannot be had.
  */
 export async function createSfu(deps: SfuDeps): Promise<Sfu> {
-  const { config } = deps;
-  const media = await openMedia(config);
-  const dtls = await openDtlsProvider().catch(async (error: unknown) => {
-    await media.io.close();
-    throw new CodedError("CONFIG_INVALID", `DTLS cannot be opened: ${String(error)}`, { cause: error });
+  const { config, clock } = deps;
+  const nodeId = config.nodeId ?? `sfu-${randomUUID().slice(0, 8)}`;
+  const plan = planThreads(config, availableParallelism());
+  const directory = new NodeDirectory(deps.islb);
+  const capacity = capacityOf(config);
+  const workers = await openWorkers({
+    ...deps,
+    plan,
+    nodeId,
+    capacity,
+    connectRelay: async (peerNodeId) => {
+      const address = await directory.findAddress(peerNodeId);
+      if (address === undefined) throw new CodedError("NODE_NOT_FOUND");
+      return deps.relayClient(address);
+    },
   });
-  return new SfuServer(deps, media, dtls);
+  return new SfuServer(deps, { nodeId, plan, directory, capacity, startedAtMs: clock.nowMs() }, workers);
 }
 
-async function openMedia(config: SfuConfig): Promise<OpenedMediaIo> {
-  const { mediaHost, mediaPort, mediaTcp, mediaSlotCount, mediaSenderThreads, mediaBackend } = config;
-  try {
-    return await openMediaIo({
-      host: mediaHost,
-      port: mediaPort,
-      tcp: mediaTcp,
-      slotCount: mediaSlotCount,
-      senderThreads: mediaSenderThreads,
-      backend: mediaBackend,
-    });
-  } catch (error) {
-    const where = `${mediaHost} port ${mediaPort}`;
-    throw new CodedError("CONFIG_INVALID", `Media cannot be opened on ${where}: ${String(error)}`, { cause: error });
-  }
+/** What is settled before there are workers. */
+interface NodeParts {
+  readonly nodeId: string;
+  readonly plan: ThreadPlan;
+  readonly directory: NodeDirectory;
+  readonly capacity: NodeCapacity;
+  readonly startedAtMs: number;
 }
 
 class SfuServer implements Sfu {
   readonly nodeId: string;
-  readonly service: SfuService;
   readonly registry = createMetricsRegistry("sfu");
-  readonly mediaBackend: string;
-  readonly mediaPort: number;
   readonly #deps: SfuDeps;
-  readonly #media: OpenedMediaIo;
-  readonly #tracks = new LocalTracks();
-  readonly #worker: MediaWorker;
-  readonly #links: RelayLinkServer;
-  readonly #rooms: RoomRegistry;
-  readonly #directory: NodeDirectory;
+  readonly #parts: NodeParts;
+  readonly #group: WorkerGroup;
   readonly #meter: LoadMeter;
-  readonly #startedAtMs: number;
+  #report: GroupReport = { stats: NO_STATS, rooms: [] };
+  #reporting: Promise<GroupReport> | undefined;
   #agent: NodeAgent | undefined;
-  #reconnects: Subscription | undefined;
   #draining = false;
   #closing: Promise<void> | undefined;
   #drainTimer: Timer | undefined;
   #onEmpty: (() => void)[] = [];
 
-  constructor(deps: SfuDeps, media: OpenedMediaIo, dtls: DtlsProvider) {
-    const { config, clock, logger, islb, events } = deps;
-    const random = new SystemRandom();
+  constructor(deps: SfuDeps, parts: NodeParts, group: WorkerGroup) {
     this.#deps = deps;
-    this.#media = media;
-    this.nodeId = config.nodeId ?? `sfu-${randomUUID().slice(0, 8)}`;
-    this.mediaBackend = media.backend;
-    this.mediaPort = media.io.port;
-    this.#startedAtMs = clock.nowMs();
-    this.#worker = new MediaWorker({
-      io: media.io,
-      dtls,
-      clock,
-      random,
-      announcedAddresses: findAddresses(config),
-      tcp: config.mediaTcp,
-    });
-    this.#directory = new NodeDirectory(islb);
-    this.#rooms = new RoomRegistry({
-      nodeId: this.nodeId,
-      clock,
-      random,
-      work: new PacedWork(clock),
-      logger,
-      islb,
-      events,
-      media: this.#worker,
-      tracks: this.#tracks,
-      connectRelay: (nodeId) => this.#connectRelay(nodeId),
-    });
-    this.#links = new RelayLinkServer({
-      media: this.#worker,
-      tracks: this.#tracks,
-      clock,
-      random,
-      checkEpoch: (roomId, epoch) => this.#rooms.checkEpoch(roomId, epoch),
-    });
-    this.#meter = createMeter(config, media, clock);
-    this.service = this.#createService();
+    this.#parts = parts;
+    this.#group = group;
+    this.nodeId = parts.nodeId;
+    this.#meter = this.#createMeter();
     addSfuMetrics(this.registry, {
-      ...this.#inspected,
+      readStats: async () => (await this.#refresh()).stats,
+      readWorkers: () => group.workers,
       readLoad: () => this.#meter.load,
       isRegistered: () => this.#agent?.registered ?? false,
       isDraining: () => this.#draining,
     });
   }
 
+  get service(): SfuService {
+    return this.#group.service;
+  }
+
+  get mediaBackend(): string {
+    return this.workers[0].facts.mediaBackend;
+  }
+
+  get mediaPort(): number {
+    return this.workers[0].facts.mediaPort;
+  }
+
+  get workers(): readonly WorkerState[] {
+    return this.#group.workers;
+  }
+
   get sessionCount(): number {
-    return this.#rooms.sessionCount;
+    return this.#group.sessionCount;
   }
 
   readonly serveRelay = (duplex: Duplex<LinkDown, LinkUp>): void => {
     if (this.#closing) duplex.abort(new CodedError("SFU_UNAVAILABLE", "The node is going away."));
-    else this.#links.serve(duplex);
+    else this.#group.serveRelay(duplex);
   };
 
   readonly findUnreadiness = (): string | undefined => {
@@ -183,40 +159,38 @@ class SfuServer implements Sfu {
   };
 
   async start(): Promise<void> {
-    const { config, clock, logger, islb, events } = this.#deps;
-    const { backend, reason, socketWarnings } = this.#media;
-    for (const warning of socketWarnings) logger.warn(warning);
-    this.#worker.start();
-    this.#reconnects = events.onReconnect(() => this.#readAllRooms());
+    const { config, clock, logger, islb, readGrpcAddress } = this.#deps;
+    this.#logWorkers();
+    await this.#group.start();
     this.#agent = new NodeAgent({
       identity: {
         nodeId: this.nodeId,
         region: config.region,
-        grpcAddress: this.#deps.readGrpcAddress(),
-        capacity: capacityOf(config),
-        startedAtMs: this.#startedAtMs,
+        grpcAddress: readGrpcAddress(),
+        capacity: this.#parts.capacity,
+        startedAtMs: this.#parts.startedAtMs,
         version: VERSION,
       },
       islb,
       clock,
       logger,
-      measureLoad: () => this.#measureLoad(),
-      readRooms: () => this.#rooms.positions,
+      measure: () => this.#measure(),
       onReported: (response) => this.#reported(response),
     });
-    logger.info({ nodeId: this.nodeId, mediaPort: this.mediaPort, mediaBackend: backend, reason }, "sfu serves media");
     await this.#agent.start();
   }
 
   async drain(): Promise<void> {
     if (!this.#draining) {
       this.#draining = true;
+      await this.#group.setDraining();
       await this.#agent?.setDraining();
     }
+    await this.#refresh();
     if (this.sessionCount === 0 || this.#closing) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty.push(resolve);
-      this.#drainTimer ??= setRepeatingTimer(this.#deps.clock, DRAIN_CHECK_MS, () => this.#checkEmpty());
+      this.#drainTimer ??= setRepeatingTimer(this.#deps.clock, DRAIN_CHECK_MS, () => void this.#checkEmpty());
     });
   }
 
@@ -227,103 +201,83 @@ class SfuServer implements Sfu {
 
   async #close(): Promise<void> {
     this.#draining = true;
-    this.#reconnects?.unsubscribe();
-    this.#rooms.close();
-    this.#links.close();
-    this.#checkEmpty();
-    this.#drainTimer?.cancel();
+    const closed = this.#group.close();
+    this.#drained();
     await this.#agent?.stop();
-    await this.#worker.close();
+    await closed;
   }
 
-  #checkEmpty(): void {
-    if (this.sessionCount > 0) return;
+  async #checkEmpty(): Promise<void> {
+    await this.#refresh();
+    if (this.sessionCount === 0) this.#drained();
+  }
+
+  #drained(): void {
     this.#drainTimer?.cancel();
     this.#drainTimer = undefined;
     for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
-  get #inspected() {
-    const { nodeId } = this;
-    return { nodeId, worker: this.#worker, registry: this.#rooms, tracks: this.#tracks, links: this.#links };
-  }
-
-  #createService(): SfuService {
-    const sessions = new SessionService({
-      registry: this.#rooms,
-      logger: this.#deps.logger,
-      checkTakesWork: () => {
-        if (this.#draining) throw new CodedError("NODE_DRAINING");
-      },
+  /** What the workers say now. Whoever asks meanwhile gets the same answer: a scrape asks once a metric. */
+  #refresh(): Promise<GroupReport> {
+    this.#reporting ??= this.#group.report().then((report) => {
+      this.#reporting = undefined;
+      return (this.#report = report);
     });
-    return {
-      session: (requests) => sessions.serve(requests),
-      endSession: ({ roomId, participantId, reason }) => {
-        sessions.end(roomId, participantId, reason);
-        return Promise.resolve({});
-      },
-      inspect: ({ roomId }) => Promise.resolve(inspect(this.#inspected, roomId)),
-    };
+    return this.#reporting;
   }
 
-  async #connectRelay(nodeId: string): Promise<Duplex<LinkUp, LinkDown>> {
-    const address = await this.#directory.findAddress(nodeId);
-    if (address === undefined) throw new CodedError("NODE_NOT_FOUND");
-    return this.#deps.relayClient(address);
-  }
-
-  #measureLoad(): NodeLoad {
-    const participants = this.sessionCount;
+  async #measure(): Promise<CarriedByNode> {
+    const { stats, rooms } = await this.#refresh();
     const { stress, cpu, packetsPerSecond, egressBps } = this.#meter.measure(this.#deps.clock.monotonicMs());
-    return {
+    const load = {
       stress,
       cpu,
       // Whole numbers on the wire.
       packetsPerSecond: Math.round(packetsPerSecond),
       egressBps: Math.round(egressBps),
-      participants,
-      rooms: this.#rooms.rooms.size,
-      tracks: this.#tracks.size,
+      participants: stats.held.sessions,
+      rooms: stats.held.rooms,
+      tracks: stats.held.tracks,
     };
+    return { load, rooms };
   }
 
-  #reported({ nodes, staleRoomIds, corrections }: ReportNodeResponse): void {
-    this.#directory.update(nodes);
-    for (const roomId of staleRoomIds) this.#rooms.get(roomId)?.requestRead();
-    for (const { roomId, gone } of corrections) {
-      for (const { participantId, reason } of gone) this.#rooms.get(roomId)?.endGone(participantId, reason);
+  #reported(response: ReportNodeResponse): void {
+    this.#parts.directory.update(response.nodes);
+    this.#group.heal(response);
+  }
+
+  #logWorkers(): void {
+    const { logger } = this.#deps;
+    const { plan } = this.#parts;
+    for (const [worker, { facts }] of this.workers.entries()) {
+      for (const warning of facts.socketWarnings) logger.warn({ worker }, warning);
+      const { socketWarnings: _logged, ...shown } = facts;
+      logger.info({ nodeId: this.nodeId, worker, ...shown, senderThreads: plan.senderThreads }, "sfu serves media");
     }
   }
 
-  #readAllRooms(): void {
-    for (const room of this.#rooms.rooms.values()) room.requestRead();
+  #createMeter(): LoadMeter {
+    let loop = performance.eventLoopUtilization();
+    const options = {
+      capacity: this.#parts.capacity,
+      cores: availableParallelism(),
+      readTotals: () => {
+        const { receivedPackets, sentPackets, sentBytes } = this.#report.stats.totals;
+        const { user, system } = process.cpuUsage();
+        return { packets: receivedPackets + sentPackets, sentBytes, cpuUs: user + system };
+      },
+      readLoopUtilization: () => {
+        const before = loop;
+        loop = performance.eventLoopUtilization();
+        return Math.max(performance.eventLoopUtilization(loop, before).utilization, this.#group.loopUtilization);
+      },
+    };
+    return new LoadMeter(options, this.#deps.clock.monotonicMs());
   }
 }
 
-function findAddresses(config: SfuConfig): readonly string[] {
-  if (config.announcedAddresses.length > 0) return config.announcedAddresses;
-  return findAnnouncedAddresses(config.mode, networkInterfaces());
-}
-
-function capacityOf({ maxParticipants, maxPacketsPerSecond, maxEgressBps }: SfuConfig) {
+function capacityOf({ maxParticipants, maxPacketsPerSecond, maxEgressBps }: SfuConfig): NodeCapacity {
   return { maxParticipants, maxPacketsPerSecond, maxEgressBps };
-}
-
-function createMeter(config: SfuConfig, { io }: OpenedMediaIo, clock: Clock): LoadMeter {
-  let loop = performance.eventLoopUtilization();
-  const options = {
-    capacity: capacityOf(config),
-    cores: availableParallelism(),
-    readTotals: () => {
-      const { receivedPackets, sentPackets, sentBytes } = io.counters();
-      const { user, system } = process.cpuUsage();
-      return { packets: receivedPackets + sentPackets, sentBytes, cpuUs: user + system };
-    },
-    readLoopUtilization: () => {
-      const before = loop;
-      loop = performance.eventLoopUtilization();
-      return performance.eventLoopUtilization(loop, before).utilization;
-    },
-  };
-  return new LoadMeter(options, clock.monotonicMs());
 }

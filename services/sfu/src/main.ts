@@ -78,7 +78,12 @@ async function main(): Promise<void> {
     port: config.adminPort,
     readiness: { sfu: sfu.findUnreadiness },
     registries: [sfu.registry, createProcessRegistry()],
-    info: () => ({ nodeId: sfu.nodeId, mediaBackend: sfu.mediaBackend, mediaPort: sfu.mediaPort }),
+    info: () => ({
+      nodeId: sfu.nodeId,
+      mediaBackend: sfu.mediaBackend,
+      mediaPort: sfu.mediaPort,
+      workers: sfu.workers.map(({ facts, running, restarts }) => ({ ...facts, running, restarts })),
+    }),
     logger,
   });
   const service: Service = {

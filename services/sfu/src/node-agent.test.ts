@@ -50,8 +50,8 @@ function setUp() {
     islb,
     clock,
     logger: createLogger({ service: "sfu", level: "silent" }),
-    measureLoad: () => LOAD,
-    readRooms: () => [{ roomId: "r", epoch: 1, version: 2, participantIds: ["p"] }],
+    measure: () =>
+      Promise.resolve({ load: LOAD, rooms: [{ roomId: "r", epoch: 1, version: 2, participantIds: ["p"] }] }),
     onReported: (response) => stale.push(response.staleRoomIds),
   });
   return { clock, islb, agent, stale };

@@ -15,15 +15,20 @@ const MAX_BACKOFF_MS = 5_000;
 /** What a node says of itself that does not change while it runs. */
 export type NodeIdentity = Omit<Node, "load" | "draining">;
 
+/** What a node carries. */
+export interface CarriedByNode {
+  readonly load: NodeLoad;
+  /** Rooms with sessions here. */
+  readonly rooms: readonly RoomPosition[];
+}
+
 export interface NodeAgentOptions {
   readonly identity: NodeIdentity;
   readonly islb: Pick<IslbService, "reportNode" | "removeNode">;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Measures what the node carries. Called once for each report. */
-  readonly measureLoad: () => NodeLoad;
-  /** Rooms with sessions here. Called once for each report. */
-  readonly readRooms: () => RoomPosition[];
+  /** Measures what the node carries. Called once for each report; must not take long. */
+  readonly measure: () => Promise<CarriedByNode>;
   /** Called with the answer to each report that succeeded. */
   readonly onReported: (response: ReportNodeResponse) => void;
 }
@@ -97,12 +102,13 @@ export class NodeAgent {
 
   /** The answer, or undefined when none came. */
   async #tryReport(): Promise<ReportNodeResponse | undefined> {
-    const { islb, clock, logger, identity, measureLoad, readRooms } = this.#options;
+    const { islb, clock, logger, identity, measure } = this.#options;
     this.#timer?.cancel();
-    const sentAtMs = clock.monotonicMs();
     try {
-      const node: Node = { ...identity, load: measureLoad(), draining: this.#draining };
-      const report = islb.reportNode({ node, rooms: readRooms() });
+      const { load, rooms } = await measure();
+      const node: Node = { ...identity, load, draining: this.#draining };
+      const sentAtMs = clock.monotonicMs();
+      const report = islb.reportNode({ node, rooms: [...rooms] });
       const response = await withTimeout(clock, REPORT_DEADLINE_MS, report, reportTimedOut);
       // From when it was sent: the node must not believe in its lease for longer than islb does.
       this.#leaseEndsMs = sentAtMs + response.leaseMs;

@@ -29,14 +29,39 @@ export const sfuConfigSchema = Type.Object({
     Type.String({ pattern: addressPattern, description: "host:port at which signal and other nodes reach it." }),
   ),
   mediaHost: Type.String({ minLength: 1, default: "0.0.0.0", description: "Address to bind media to." }),
-  mediaPort: Type.Integer({ minimum: 0, maximum: 65535, default: 7300, description: "UDP and TCP." }),
+  mediaPort: Type.Integer({
+    minimum: 0,
+    maximum: 65535,
+    default: 7300,
+    description: "UDP and TCP. Each further worker has the next one. 0: whatever is free.",
+  }),
   mediaTcp: Type.Boolean({ default: true, description: "Also take media over TCP (passive ICE-TCP)." }),
   mediaBackend: Type.Enum(["auto", "native", "typescript"], {
     default: "auto",
     description: "auto: the native addon where it loads.",
   }),
-  mediaSenderThreads: Type.Integer({ minimum: 0, maximum: 64, default: 0, description: "Native backend only." }),
-  mediaSlotCount: Type.Integer({ minimum: 256, maximum: 1_048_576, default: 16_384, description: "Power of two." }),
+  dtlsBackend: Type.Enum(["auto", "openssl", "werift"], {
+    default: "auto",
+    description: "auto: OpenSSL where the native addon loads.",
+  }),
+  workers: Type.String({
+    pattern: "^(auto|[1-9]|[1-5][0-9]|6[0-4])$",
+    default: "1",
+    description:
+      "Threads that decide, each with a port and rooms of its own. 1: the main thread. auto: one for two cores.",
+  }),
+  senderThreads: Type.String({
+    pattern: "^(auto|[0-9]|[1-5][0-9]|6[0-4])$",
+    default: "auto",
+    description:
+      "Native backend: threads of each worker that encrypt and send. auto: a worker's cores but one, at most 4.",
+  }),
+  mediaSlotCount: Type.Integer({
+    minimum: 256,
+    maximum: 1_048_576,
+    default: 16_384,
+    description: "Packets that each worker keeps, of 2 KiB each. Power of two.",
+  }),
   announcedAddresses: Type.Array(Type.String({ pattern: "^[0-9A-Fa-f:.]+$" }), {
     default: [],
     description: "Numeric addresses at which clients reach the media port, most wanted first.",

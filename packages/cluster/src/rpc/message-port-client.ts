@@ -62,6 +62,11 @@ export class MessagePortConnection implements Closable {
     port.on("close", () => this.#lost("The thread is gone."));
   }
 
+  /** Whether the thread is gone, or was taken leave of. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** A client of one service. */
   client<S extends object>(definition: ServiceDefinition): S {
     const client: Record<string, unknown> = {};

@@ -10,12 +10,23 @@ import { SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
 import type { SfuService } from "@cation/proto/sfu/v1/sfu";
 import { systemClock } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
+import type { ConfigSource } from "@cation/service-kit/config";
 import { createLogger } from "@cation/service-kit/logger";
 import type { LogLevel } from "@cation/service-kit/logger";
 import { createSfu } from "../create-sfu.ts";
 import type { Sfu } from "../create-sfu.ts";
 import { loadSfuConfig } from "../sfu-config.ts";
+import type { StartThread } from "../workers/threaded-worker.ts";
 import { MemoryIslb } from "./memory-islb.ts";
+
+export interface TestNodeOptions {
+  /** For looking into a failing test. */
+  readonly logLevel?: LogLevel;
+  readonly workers?: number;
+  readonly startThread?: StartThread;
+  /** Further settings. */
+  readonly env?: ConfigSource;
+}
 
 /** Several sfu nodes in one process, on loopback, that reach each other and an islb by the encoded messages. */
 export class TestCluster {
@@ -29,20 +40,24 @@ export class TestCluster {
 
   readonly #links: Duplex<LinkUp, LinkDown>[] = [];
 
-  /** Starts the nodes. `logLevel` for looking into a failing test. */
-  static async start(nodeIds: readonly string[], logLevel: LogLevel = "silent"): Promise<TestCluster> {
+  /** Starts the nodes. */
+  static async start(nodeIds: readonly string[], options: TestNodeOptions = {}): Promise<TestCluster> {
     const cluster = new TestCluster();
-    for (const nodeId of nodeIds) await cluster.add(nodeId, logLevel);
+    for (const nodeId of nodeIds) await cluster.add(nodeId, options);
     return cluster;
   }
 
-  async add(nodeId: string, logLevel: LogLevel = "silent"): Promise<Sfu> {
+  async add(nodeId: string, options: TestNodeOptions = {}): Promise<Sfu> {
+    const { logLevel = "silent", workers = 1, startThread, env = {} } = options;
     const config = loadSfuConfig({
       CATION_SFU_MODE: "development",
       CATION_SFU_NODE_ID: nodeId,
       CATION_SFU_MEDIA_HOST: "127.0.0.1",
       CATION_SFU_MEDIA_PORT: "0",
       CATION_SFU_MEDIA_SLOT_COUNT: "4096",
+      CATION_SFU_WORKERS: String(workers),
+      CATION_SFU_LOG_FORMAT: "pretty",
+      ...env,
     });
     const sfu = await createSfu({
       config,
@@ -60,6 +75,7 @@ export class TestCluster {
       readGrpcAddress: () => nodeId,
       clock: systemClock,
       logger: createLogger({ service: nodeId, level: logLevel, format: "pretty" }),
+      ...(startThread && { startThread }),
     });
     this.sfus.push(sfu);
     await sfu.start();

@@ -1,0 +1,212 @@
+import { networkInterfaces } from "node:os";
+import type { EventBus, Subscription } from "@cation/cluster/events/event-bus";
+import type { Duplex, ServeDuplex } from "@cation/cluster/rpc/duplex";
+import { openMediaIo } from "@cation/media-io/open-media-io";
+import type { OpenedMediaIo } from "@cation/media-io/open-media-io";
+import type { IslbService, ReportNodeResponse, RoomPosition } from "@cation/proto/islb/v1/islb";
+import type { LinkDown, LinkUp } from "@cation/proto/relay/v1/relay";
+import type { SfuService } from "@cation/proto/sfu/v1/sfu";
+import type { Clock } from "@cation/service-kit/clock";
+import { CodedError } from "@cation/service-kit/coded-error";
+import type { Logger } from "@cation/service-kit/logger";
+import type { DtlsProvider } from "@cation/webrtc/dtls";
+import { openDtlsProvider } from "@cation/webrtc/open-dtls";
+import { findAnnouncedAddresses } from "./announced-addresses.ts";
+import { inspect } from "./inspect.ts";
+import type { InspectedWorker } from "./inspect.ts";
+import { LocalTracks } from "./local-tracks.ts";
+import { MediaWorker } from "./media-worker.ts";
+import { PacedWork } from "./paced-work.ts";
+import type { ConnectRelay } from "./relay/relay-link-client.ts";
+import { RelayLinkServer } from "./relay/relay-link-server.ts";
+import { RoomRegistry } from "./room-registry.ts";
+import { SessionService } from "./session-service.ts";
+import type { SfuConfig } from "./sfu-config.ts";
+import { SystemRandom } from "./system-random.ts";
+import { readWorkerStats } from "./worker-stats.ts";
+import type { WorkerStats } from "./worker-stats.ts";
+
+export interface SfuWorkerOptions {
+  readonly nodeId: string;
+  readonly config: SfuConfig;
+  /** Port of its own, UDP and TCP; 0 asks the kernel for one. */
+  readonly mediaPort: number;
+  /** Threads that protect and send, for this worker alone. */
+  readonly senderThreads: number;
+  readonly islb: IslbService;
+  readonly events: EventBus;
+  readonly connectRelay: ConnectRelay;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** What an operator should know of a worker. */
+export interface WorkerFacts {
+  /** Bound port, UDP and TCP. */
+  readonly mediaPort: number;
+  readonly mediaBackend: "native" | "typescript";
+  /** Why it is this backend. */
+  readonly mediaBackendReason: string;
+  readonly dtlsBackend: "openssl" | "werift";
+  /** Says what to change where the kernel gave smaller socket buffers than wanted. */
+  readonly socketWarnings: readonly string[];
+}
+
+/** What a worker holds and did, as its node needs to know it. */
+export interface WorkerReport {
+  readonly stats: WorkerStats;
+  /** For the node's report to islb. */
+  readonly rooms: readonly RoomPosition[];
+}
+
+/** What islb says is to be put right. */
+export type RoomHealing = Pick<ReportNodeResponse, "staleRoomIds" | "corrections">;
+
+/** Everything of an sfu that belongs to one thread: a port, an engine, and the rooms that are on it. */
+export class SfuWorker {
+  readonly facts: WorkerFacts;
+  readonly service: SfuService;
+  readonly #options: SfuWorkerOptions;
+  readonly #inspected: InspectedWorker;
+  #reconnects: Subscription | undefined;
+  #draining = false;
+  #closing: Promise<void> | undefined;
+
+  /** Opens port and DTLS. Rejects with CONFIG_INVALID where that fails. */
+  static async open(options: SfuWorkerOptions): Promise<SfuWorker> {
+    const media = await openMedia(options);
+    const dtls = await openDtlsProvider({ backend: options.config.dtlsBackend }).catch(async (error: unknown) => {
+      await media.io.close();
+      throw new CodedError("CONFIG_INVALID", `DTLS cannot be opened: ${String(error)}`, { cause: error });
+    });
+    return new SfuWorker(options, media, dtls);
+  }
+
+  private constructor(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsProvider) {
+    this.#options = options;
+    this.facts = {
+      mediaPort: media.io.port,
+      mediaBackend: media.backend,
+      mediaBackendReason: media.reason,
+      dtlsBackend: dtls.backend,
+      socketWarnings: media.socketWarnings,
+    };
+    this.#inspected = assemble(options, media, dtls);
+    this.service = this.#createService();
+  }
+
+  get sessionCount(): number {
+    return this.#inspected.registry.sessionCount;
+  }
+
+  /** Serves RelayService.Link for other nodes. */
+  readonly serveRelay: ServeDuplex<LinkDown, LinkUp> = (duplex: Duplex<LinkDown, LinkUp>) => {
+    if (this.#closing) duplex.abort(new CodedError("SFU_UNAVAILABLE", "The node is going away."));
+    else this.#inspected.links.serve(duplex);
+  };
+
+  /** Starts taking packets. Called once. */
+  start(): void {
+    this.#inspected.worker.start();
+    this.#reconnects = this.#options.events.onReconnect(() => {
+      for (const room of this.#inspected.registry.rooms.values()) room.requestRead();
+    });
+  }
+
+  report(): WorkerReport {
+    return { stats: readWorkerStats(this.#inspected), rooms: this.#inspected.registry.positions };
+  }
+
+  /** Puts right what a report showed to be wrong. Rooms that are not here are passed over. */
+  heal({ staleRoomIds, corrections }: RoomHealing): void {
+    const { registry } = this.#inspected;
+    for (const roomId of staleRoomIds) registry.get(roomId)?.requestRead();
+    for (const { roomId, gone } of corrections) {
+      for (const { participantId, reason } of gone) registry.get(roomId)?.endGone(participantId, reason);
+    }
+  }
+
+  /** From now on no session is opened. */
+  setDraining(): void {
+    this.#draining = true;
+  }
+
+  /** Ends every session and link, and closes the port. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #close(): Promise<void> {
+    this.#draining = true;
+    this.#reconnects?.unsubscribe();
+    this.#inspected.registry.close();
+    this.#inspected.links.close();
+    return this.#inspected.worker.close();
+  }
+
+  #createService(): SfuService {
+    const sessions = new SessionService({
+      registry: this.#inspected.registry,
+      logger: this.#options.logger,
+      checkTakesWork: () => {
+        if (this.#draining) throw new CodedError("NODE_DRAINING");
+      },
+    });
+    return {
+      session: (requests) => sessions.serve(requests),
+      endSession: ({ roomId, participantId, reason }) => {
+        sessions.end(roomId, participantId, reason);
+        return Promise.resolve({});
+      },
+      inspect: ({ roomId }) => Promise.resolve(inspect(this.#inspected, roomId)),
+    };
+  }
+}
+
+function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsProvider): InspectedWorker {
+  const { nodeId, config, islb, events, connectRelay, clock, logger } = options;
+  const random = new SystemRandom();
+  const tracks = new LocalTracks();
+  const worker = new MediaWorker({
+    io: media.io,
+    dtls,
+    clock,
+    random,
+    announcedAddresses: findAddresses(config),
+    tcp: config.mediaTcp,
+  });
+  const work = new PacedWork(clock);
+  const room = { nodeId, clock, random, work, logger, islb, events, media: worker, tracks, connectRelay };
+  const registry = new RoomRegistry(room);
+  const links = new RelayLinkServer({
+    media: worker,
+    tracks,
+    clock,
+    random,
+    checkEpoch: (roomId, epoch) => registry.checkEpoch(roomId, epoch),
+  });
+  return { nodeId, worker, registry, tracks, links };
+}
+
+async function openMedia({ config, mediaPort, senderThreads }: SfuWorkerOptions): Promise<OpenedMediaIo> {
+  const { mediaHost, mediaTcp, mediaSlotCount, mediaBackend } = config;
+  try {
+    return await openMediaIo({
+      host: mediaHost,
+      port: mediaPort,
+      tcp: mediaTcp,
+      slotCount: mediaSlotCount,
+      senderThreads,
+      backend: mediaBackend,
+    });
+  } catch (error) {
+    const where = `${mediaHost} port ${mediaPort}`;
+    throw new CodedError("CONFIG_INVALID", `Media cannot be opened on ${where}: ${String(error)}`, { cause: error });
+  }
+}
+
+function findAddresses(config: SfuConfig): readonly string[] {
+  if (config.announcedAddresses.length > 0) return config.announcedAddresses;
+  return findAnnouncedAddresses(config.mode, networkInterfaces());
+}

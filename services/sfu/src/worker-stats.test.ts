@@ -1,0 +1,16 @@
+import { describe, expect, it } from "vitest";
+import { NO_STATS, sumCounts } from "./worker-stats.ts";
+
+describe("sums of figures", () => {
+  it("add name by name, at every depth", () => {
+    const a = { x: 1, drops: { engine: { late: 2 } as Record<string, number> } };
+    const b = { x: 10, drops: { engine: { late: 20, early: 3 } } };
+    expect(sumCounts(a, b, a)).toEqual({ x: 12, drops: { engine: { late: 24, early: 3 } } });
+    expect(a).toEqual({ x: 1, drops: { engine: { late: 2 } } });
+  });
+
+  it("begin with nothing", () => {
+    expect(sumCounts(NO_STATS)).toEqual(NO_STATS);
+    expect(sumCounts(NO_STATS, NO_STATS)).toEqual(NO_STATS);
+  });
+});

@@ -1,0 +1,170 @@
+import type { EngineStats } from "@cation/engine/stats";
+import type { MediaIoCounters } from "@cation/media-io/media-io";
+import type { WebRtcCounters } from "@cation/webrtc/webrtc-counters";
+import type { InspectedWorker } from "./inspect.ts";
+
+/** Where a packet or request can be dropped. */
+export type DropStage = "receive" | "send" | "engine" | "webrtc";
+
+/** What a worker holds now. Sums over workers make sense; differences in time do not. */
+export interface WorkerHoldings {
+  readonly rooms: number;
+  readonly sessions: number;
+  /** ICE and DTLS associations with clients. */
+  readonly transports: number;
+  /** Tracks that clients publish here. */
+  readonly tracks: number;
+  readonly producers: number;
+  readonly consumers: number;
+  readonly relayedTracksIn: number;
+  readonly relayedTracksOut: number;
+  /** Sent to the present publishers and relays. */
+  readonly keyframeRequests: number;
+  /** Dropped on the present relay links, by reason. */
+  readonly relayDrops: { readonly congestion: number; readonly unsendable: number; readonly malformed: number };
+}
+
+/** What a worker did since it started. Only grows. */
+export interface WorkerTotals {
+  /** RTP and RTCP. */
+  readonly receivedPackets: number;
+  readonly receivedBytes: number;
+  readonly sentPackets: number;
+  readonly sentBytes: number;
+  /** RTP forwarded, relays included. */
+  readonly forwardedPackets: number;
+  /** RTP sent again on NACK. */
+  readonly resentPackets: number;
+  readonly dtlsHandshakes: number;
+  readonly dtlsFailures: number;
+  /** Transports that moved to another address. */
+  readonly iceMoves: number;
+  /** By stage and reason. */
+  readonly drops: Readonly<Record<DropStage, Readonly<Record<string, number>>>>;
+}
+
+/** How busy a worker's deciding thread was since it started. */
+export interface LoopTime {
+  readonly activeMs: number;
+  readonly idleMs: number;
+}
+
+/** A worker in figures. */
+export interface WorkerStats {
+  readonly held: WorkerHoldings;
+  readonly totals: WorkerTotals;
+  readonly loop: LoopTime;
+}
+
+/** Reads a worker's figures. To be called on its thread. */
+export function readWorkerStats(inspected: InspectedWorker): WorkerStats {
+  const { io, engine, webrtc } = inspected.worker;
+  const engineStats = engine.stats();
+  const { active, idle } = performance.eventLoopUtilization();
+  return {
+    held: readHoldings(inspected, engineStats),
+    totals: readTotals(io.counters(), engineStats, webrtc.counters()),
+    loop: { activeMs: active, idleMs: idle },
+  };
+}
+
+function readHoldings({ worker, registry, tracks, links }: InspectedWorker, engine: EngineStats): WorkerHoldings {
+  const relayDrops = { congestion: 0, unsendable: 0, malformed: 0 };
+  let relayedTracksIn = 0;
+  let relayedTracksOut = 0;
+  for (const { hub } of registry.rooms.values()) {
+    for (const link of hub.links.values()) {
+      relayedTracksIn += link.tracks.size;
+      relayDrops.malformed += link.ingress.malformedDrops;
+    }
+  }
+  for (const { outgoing, sink } of links.links) {
+    relayedTracksOut += [...outgoing].length;
+    relayDrops.congestion += sink?.congestionDrops ?? 0;
+    relayDrops.unsendable += sink?.unsendableDrops ?? 0;
+  }
+  return {
+    rooms: registry.rooms.size,
+    sessions: registry.sessionCount,
+    transports: worker.webrtc.transportCount,
+    tracks: tracks.size,
+    producers: engine.producers,
+    consumers: engine.consumers,
+    relayedTracksIn,
+    relayedTracksOut,
+    keyframeRequests: engine.keyframeRequestsSent,
+    relayDrops,
+  };
+}
+
+function readTotals(io: MediaIoCounters, engine: EngineStats, webrtc: WebRtcCounters): WorkerTotals {
+  const { queueFull, slotOverwritten, noTransport, socketError } = io.sendDrops;
+  return {
+    receivedPackets: io.receivedPackets,
+    receivedBytes: io.receivedBytes,
+    sentPackets: io.sentPackets,
+    sentBytes: io.sentBytes,
+    forwardedPackets: engine.forwardedPackets,
+    resentPackets: engine.resentPackets,
+    dtlsHandshakes: webrtc.handshakes,
+    dtlsFailures: webrtc.handshakeFailures,
+    iceMoves: webrtc.moves,
+    drops: {
+      receive: { ...io.receiveDrops },
+      send: {
+        "queue-full": queueFull,
+        "slot-overwritten": slotOverwritten,
+        "no-transport": noTransport,
+        "socket-error": socketError,
+      },
+      engine: { ...engine.drops },
+      webrtc: { ...webrtc.drops },
+    },
+  };
+}
+
+/** Nothing held and nothing done. */
+export const NO_STATS: WorkerStats = {
+  held: {
+    rooms: 0,
+    sessions: 0,
+    transports: 0,
+    tracks: 0,
+    producers: 0,
+    consumers: 0,
+    relayedTracksIn: 0,
+    relayedTracksOut: 0,
+    keyframeRequests: 0,
+    relayDrops: { congestion: 0, unsendable: 0, malformed: 0 },
+  },
+  totals: {
+    receivedPackets: 0,
+    receivedBytes: 0,
+    sentPackets: 0,
+    sentBytes: 0,
+    forwardedPackets: 0,
+    resentPackets: 0,
+    dtlsHandshakes: 0,
+    dtlsFailures: 0,
+    iceMoves: 0,
+    drops: { receive: {}, send: {}, engine: {}, webrtc: {} },
+  },
+  loop: { activeMs: 0, idleMs: 0 },
+};
+
+type Counts = { readonly [key: string]: number | Counts };
+
+/** Adds figures of the same shape, name by name; a name that one of them lacks counts as 0 there. */
+export function sumCounts<T extends object>(first: T, ...others: readonly T[]): T {
+  return (others as unknown as readonly Counts[]).reduce(addCounts, first as unknown as Counts) as unknown as T;
+}
+
+function addCounts(a: Counts, b: Counts): Counts {
+  const sum: Record<string, number | Counts> = { ...a };
+  for (const [key, value] of Object.entries(b)) {
+    const before = a[key];
+    if (typeof value === "number") sum[key] = value + (typeof before === "number" ? before : 0);
+    else sum[key] = typeof before === "object" ? addCounts(before, value) : value;
+  }
+  return sum;
+}
