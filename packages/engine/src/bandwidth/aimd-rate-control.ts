@@ -47,6 +47,11 @@ export class AimdRateControl {
     this.#changedUs = nowUs;
   }
 
+  /** A probe has filled the path: near this rate, raise with care. */
+  onCapacity(capacityBps: number): void {
+    this.#capacity.onProbe(capacityBps);
+  }
+
   /** Whether another decrease may follow the last one; -1 for an unknown throughput. */
   mayReduce(throughputBps: number, nowUs: number): boolean {
     const intervalUs = Math.min(200_000, Math.max(10_000, this.rttUs));

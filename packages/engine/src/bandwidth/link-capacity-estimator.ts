@@ -1,4 +1,5 @@
 const OVERUSE_WEIGHT = 0.05;
+const PROBE_WEIGHT = 0.5;
 const MIN_DEVIATION_KBPS = 0.4;
 const MAX_DEVIATION_KBPS = 2.5;
 
@@ -31,8 +32,16 @@ export class LinkCapacityEstimator {
   }
 
   onOveruse(throughputBps: number): void {
-    const sampleKbps = throughputBps / 1_000;
-    const weight = OVERUSE_WEIGHT;
+    this.#update(throughputBps, OVERUSE_WEIGHT);
+  }
+
+  /** A probe that filled the path has measured it. */
+  onProbe(capacityBps: number): void {
+    this.#update(capacityBps, PROBE_WEIGHT);
+  }
+
+  #update(capacityBps: number, weight: number): void {
+    const sampleKbps = capacityBps / 1_000;
     this.#estimateKbps = this.known ? (1 - weight) * this.#estimateKbps + weight * sampleKbps : sampleKbps;
     const errorKbps = this.#estimateKbps - sampleKbps;
     const norm = Math.max(this.#estimateKbps, 1);

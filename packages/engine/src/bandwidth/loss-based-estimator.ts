@@ -156,7 +156,8 @@ export class LossBasedEstimator {
     const boundedBps = Math.max(this.#lowerBoundBps, upperBps);
     if (boundedBps < bestBps) {
       this.#bandwidthBps = boundedBps;
-      this.#inherentLoss = 0;
+      // What the path loses anyway is forgotten only where loss was the bound; the delay says nothing about it.
+      this.#inherentLoss = boundedBps < this.#delayBasedBps ? 0 : bestLoss;
     } else {
       this.#bandwidthBps = Math.max(bestBps, this.#lowerBoundBps);
       this.#inherentLoss = bestLoss;

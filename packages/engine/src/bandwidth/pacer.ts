@@ -124,9 +124,14 @@ export class Pacer {
   poll(nowUs: number, output: PacerOutput): void {
     this.#account(nowUs);
     this.#discardAged(nowUs, output);
-    for (const audio = this.#queues[PacerClass.AUDIO]; audio.count > 0;)
+    for (const audio = this.#queues[PacerClass.AUDIO]; audio.count > 0;) {
       this.#release(PacerClass.AUDIO, NO_PROBE, output);
-    if (this.#probe !== undefined) this.#sendProbe(this.#probe, nowUs, output);
+    }
+    if (this.#probe !== undefined) {
+      this.#sendProbe(this.#probe, nowUs, output);
+      // What went in between would stretch the probe.
+      if (this.#probe !== undefined && this.#probeStartUs >= 0) return;
+    }
     const burstBytes = this.#burstBytes(nowUs);
     while (this.#mediaDebtBytes <= burstBytes) {
       const packetClass = this.#nextClass();

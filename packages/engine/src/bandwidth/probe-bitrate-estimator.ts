@@ -57,6 +57,8 @@ class Cluster {
 export class ProbeBitrateEstimator {
   /** Clusters that gave no measure: intervals out of bounds, or arrived much faster than sent. */
   failures = 0;
+  /** Set by `update`: the capacity that a burst has filled; -1 where none did. */
+  capacityBps = -1;
 
   readonly #clusters = Array.from({ length: CLUSTERS }, () => new Cluster());
 
@@ -68,6 +70,7 @@ export class ProbeBitrateEstimator {
   /** Takes the batch's probe packets. Returns the last measured rate; -1 where there is none. */
   update(batch: FeedbackBatch): number {
     let measuredBps = -1;
+    this.capacityBps = -1;
     for (let i = 0; i < batch.receivedCount; i++) {
       const id = batch.probeCluster[i];
       if (id === NO_PROBE) continue;
@@ -98,7 +101,10 @@ export class ProbeBitrateEstimator {
       return -1;
     }
     // Slightly below a capacity that was found, so as not to overuse it at once.
-    if (arrivalBps < UNSATURATED_RATIO * sendBps) return TARGET_UTILISATION * arrivalBps;
+    if (arrivalBps < UNSATURATED_RATIO * sendBps) {
+      this.capacityBps = arrivalBps;
+      return TARGET_UTILISATION * arrivalBps;
+    }
     return Math.min(sendBps, arrivalBps);
   }
 }

@@ -133,6 +133,7 @@ export class SendSideBandwidthEstimator {
     this.#acknowledged.update(batch);
     this.#target.loss.setAcknowledged(this.#acknowledged.rateBps);
     const probeBps = this.#boundProbe(this.#probeRate.update(batch));
+    if (this.#probeRate.capacityBps >= 0) this.#delay.rateControl.onCapacity(this.#probeRate.capacityBps);
 
     const decreases = this.#delay.decreases;
     const update = this.#delay.update(batch, this.#acknowledged.rateBps, probeBps, nowUs);
