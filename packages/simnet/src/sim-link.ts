@@ -31,10 +31,12 @@ export class SimLink<T extends { readonly bytes: Uint8Array }> {
     const nextUs = this.model.nextUs;
     if (nextUs >= this.#armedUs) return;
     this.#armedUs = nextUs;
-    this.#clock.at(nextUs, () => this.#pump());
+    this.#clock.at(nextUs, () => this.#pump(nextUs));
   }
 
-  #pump(): void {
+  #pump(dueUs: number): void {
+    // Armed anew for an earlier time since.
+    if (dueUs !== this.#armedUs) return;
     this.#armedUs = Number.POSITIVE_INFINITY;
     for (let packet = this.model.take(this.#clock.nowUs); packet !== undefined;) {
       this.#deliver(packet);

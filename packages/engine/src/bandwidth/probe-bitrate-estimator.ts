@@ -6,7 +6,7 @@ const CLUSTERS = 16;
 const MIN_RECEIVED_RATIO = 0.8;
 /** Arrived faster than sent by more than this: compressed on the way, no measure. */
 const MAX_RATIO = 2;
-/** Arrived slower than this share of the rate of sending: the capacity was found. */
+/** Took longer to arrive than to send by more than this: the capacity was found. */
 const UNSATURATED_RATIO = 0.9;
 const TARGET_UTILISATION = 0.95;
 const MAX_INTERVAL_US = 1_000_000;
@@ -93,18 +93,16 @@ export class ProbeBitrateEstimator {
       this.failures++;
       return -1;
     }
-    // The last packet's sending and the first one's arrival lie outside of the intervals.
-    const sendBps = ((cluster.bytes - cluster.lastSentBytes) * 8_000_000) / sendUs;
-    const arrivalBps = ((cluster.bytes - cluster.firstArrivalBytes) * 8_000_000) / arrivalUs;
-    if (arrivalBps > MAX_RATIO * sendBps) {
+    if (arrivalUs * MAX_RATIO < sendUs) {
       this.failures++;
       return -1;
     }
+    // The last packet's sending and the first one's arrival lie outside of the intervals.
+    const sendBps = ((cluster.bytes - cluster.lastSentBytes) * 8_000_000) / sendUs;
+    if (arrivalUs * UNSATURATED_RATIO <= sendUs) return sendBps;
+    const arrivalBps = ((cluster.bytes - cluster.firstArrivalBytes) * 8_000_000) / arrivalUs;
     // Slightly below a capacity that was found, so as not to overuse it at once.
-    if (arrivalBps < UNSATURATED_RATIO * sendBps) {
-      this.capacityBps = arrivalBps;
-      return TARGET_UTILISATION * arrivalBps;
-    }
-    return Math.min(sendBps, arrivalBps);
+    this.capacityBps = Math.min(sendBps, arrivalBps);
+    return TARGET_UTILISATION * this.capacityBps;
   }
 }

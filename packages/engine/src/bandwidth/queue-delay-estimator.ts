@@ -2,6 +2,7 @@ import type { FeedbackBatch } from "./feedback-batch.ts";
 
 /** The lowest delay is sought over one to two of these. */
 const WINDOW_US = 10_000_000;
+const USUAL_WEIGHT = 0.01;
 
 /**
  * How long packets wait on the way: the lowest one-way delay of a feedback message above the lowest of the last 10 to 20 s. Clocks
@@ -9,12 +10,15 @@ const WINDOW_US = 10_000_000;
  */
 export class QueueDelayEstimator {
   queueDelayUs = 0;
+  /** What is usual while nothing is overused: jitter. */
+  #usualUs = 0;
 
   #windowStartUs = Number.NEGATIVE_INFINITY;
   #currentUs = Number.POSITIVE_INFINITY;
   #previousUs = Number.POSITIVE_INFINITY;
 
-  update(batch: FeedbackBatch, nowUs: number): void {
+  /** `calm` while the path is not overused, and no queue drains. */
+  update(batch: FeedbackBatch, calm: boolean, nowUs: number): void {
     if (batch.receivedCount === 0) return;
     let lowestUs = Number.POSITIVE_INFINITY;
     for (let i = 0; i < batch.receivedCount; i++) {
@@ -29,6 +33,12 @@ export class QueueDelayEstimator {
       this.#currentUs = lowestUs;
     }
     this.queueDelayUs = lowestUs - Math.min(this.#currentUs, this.#previousUs);
+    if (calm) this.#usualUs += USUAL_WEIGHT * (this.queueDelayUs - this.#usualUs);
+  }
+
+  /** The part of it that is not usual. */
+  get excessUs(): number {
+    return Math.max(0, this.queueDelayUs - this.#usualUs);
   }
 
   /** The path is another one: the delay of now is the lowest. */

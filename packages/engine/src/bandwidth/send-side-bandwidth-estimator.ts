@@ -20,9 +20,6 @@ const POLL_US = 25_000;
 const LOSS_INTERVAL_US = 1_000_000;
 const RTT_MESSAGES = 32;
 const PACING_FACTOR = 2.5;
-/** A probe may lower the rate, but not below this share of what really arrives. */
-const PROBE_DROP_FRACTION = 0.85;
-
 /** A queue that an overuse left is drained at a lower rate: by all of it where packets wait this long. */
 const DRAIN_FULL_US = 500_000;
 const DRAIN_MIN_RATIO = 0.3;
@@ -129,11 +126,10 @@ export class SendSideBandwidthEstimator {
     this.#feedbackSeen = true;
     this.#measureRtt(nowUs);
     this.#measureLoss(nowUs);
-    this.#queue.update(batch, nowUs);
+    this.#queue.update(batch, this.#delay.usage === BandwidthUsage.NORMAL && this.#drainingSinceUs < 0, nowUs);
     this.#acknowledged.update(batch);
     this.#target.loss.setAcknowledged(this.#acknowledged.rateBps);
-    const probeBps = this.#boundProbe(this.#probeRate.update(batch));
-    if (this.#probeRate.capacityBps >= 0) this.#delay.rateControl.onCapacity(this.#probeRate.capacityBps);
+    const probeBps = this.#measureProbe();
 
     const decreases = this.#delay.decreases;
     const update = this.#delay.update(batch, this.#acknowledged.rateBps, probeBps, nowUs);
@@ -271,14 +267,23 @@ export class SendSideBandwidthEstimator {
     this.#target.onReport(this.lossRatio, this.rttUs, nowUs);
   }
 
-  #boundProbe(probeBps: number): number {
-    if (probeBps < 0 || this.#acknowledged.rateBps < 0) return probeBps;
-    const floorBps = Math.min(this.#delay.rateControl.rateBps, this.#acknowledged.rateBps * PROBE_DROP_FRACTION);
-    return Math.max(probeBps, floorBps);
+  /** What a probe has shown; -1 where nothing, or nothing that holds. */
+  #measureProbe(): number {
+    const probeBps = this.#probeRate.update(this.#batch);
+    if (probeBps < 0) return -1;
+    const capacityBps = this.#probeRate.capacityBps;
+    if (capacityBps < 0) {
+      // The path carried it all: that is no reason to lower the rate.
+      return probeBps > this.#delay.rateControl.rateBps ? probeBps : -1;
+    }
+    // Less than what arrives anyway: that was jitter.
+    if (capacityBps < this.#acknowledged.rateBps) return -1;
+    this.#delay.rateControl.onCapacity(capacityBps);
+    return probeBps;
   }
 
   #drain(decreased: boolean, nowUs: number): void {
-    const queueUs = this.#queue.queueDelayUs;
+    const queueUs = this.#queue.excessUs;
     if (decreased && queueUs > DRAIN_START_US && this.#drainingSinceUs < 0) this.#drainingSinceUs = nowUs;
     if (this.#drainingSinceUs < 0) return;
     if (nowUs - this.#drainingSinceUs > DRAIN_MAX_US) {
@@ -294,7 +299,7 @@ export class SendSideBandwidthEstimator {
     this.estimateBps = this.#target.targetBps;
     this.targetBps = this.estimateBps;
     if (this.#drainingSinceUs >= 0) {
-      const ratio = Math.max(DRAIN_MIN_RATIO, 1 - this.#queue.queueDelayUs / DRAIN_FULL_US);
+      const ratio = Math.max(DRAIN_MIN_RATIO, 1 - this.#queue.excessUs / DRAIN_FULL_US);
       this.targetBps = this.estimateBps * ratio;
     }
     this.#alr.setEstimate(this.targetBps);
