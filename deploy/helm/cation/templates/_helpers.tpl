@@ -159,7 +159,7 @@ readinessProbe:
 {{- define "cation.configEnv" -}}
 {{- range $key, $value := .config }}
 - name: {{ $.prefix }}{{ $key | snakecase | upper }}
-  value: {{ if kindIs "slice" $value }}{{ join "," $value | quote }}{{ else if kindIs "float64" $value }}{{ printf "%.10g" $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
+  value: {{ if kindIs "slice" $value }}{{ join "," $value | quote }}{{ else if kindIs "float64" $value }}{{ printf "%.15g" $value | quote }}{{ else }}{{ $value | quote }}{{ end }}
 {{- end }}
 {{- end -}}
 
