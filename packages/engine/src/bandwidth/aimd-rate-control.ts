@@ -2,6 +2,8 @@ import { LinkCapacityEstimator } from "./link-capacity-estimator.ts";
 import { BandwidthUsage } from "./trendline-estimator.ts";
 
 const BACKOFF_FACTOR = 0.85;
+/** Where the delay grew, but no queue stands yet. */
+const EARLY_BACKOFF_FACTOR = 0.9;
 /** Taken off besides, so that very low rates fall too. */
 const BACKOFF_EXTRA_BPS = 5_000;
 const DEFAULT_RTT_US = 200_000;
@@ -18,6 +20,8 @@ export class AimdRateControl {
   rateBps = MAX_START_BPS;
   rttUs = DEFAULT_RTT_US;
   minBps: number;
+  /** Whether packets wait noticeably: then more is taken off. */
+  queued = false;
 
   readonly #capacity = new LinkCapacityEstimator();
   #state: RateState = RateState.HOLD;
@@ -96,9 +100,10 @@ export class AimdRateControl {
 
   #decrease(nowUs: number): void {
     const throughputBps = this.#throughputBps;
-    let decreasedBps = throughputBps * BACKOFF_FACTOR;
+    const factor = this.queued ? BACKOFF_FACTOR : EARLY_BACKOFF_FACTOR;
+    let decreasedBps = throughputBps * factor;
     if (decreasedBps > BACKOFF_EXTRA_BPS) decreasedBps -= BACKOFF_EXTRA_BPS;
-    if (decreasedBps > this.rateBps && this.#capacity.known) decreasedBps = BACKOFF_FACTOR * this.#capacity.estimateBps;
+    if (decreasedBps > this.rateBps && this.#capacity.known) decreasedBps = factor * this.#capacity.estimateBps;
     if (decreasedBps < this.rateBps) this.rateBps = decreasedBps;
     if (throughputBps < this.#capacity.lowerBps) this.#capacity.reset();
     this.#capacity.onOveruse(throughputBps);

@@ -1,6 +1,7 @@
 import { AimdRateControl } from "./aimd-rate-control.ts";
 import type { FeedbackBatch } from "./feedback-batch.ts";
 import { InterArrivalDelta } from "./inter-arrival-delta.ts";
+import { NO_PROBE } from "./sent-packet-history.ts";
 import { BandwidthUsage, TrendlineEstimator } from "./trendline-estimator.ts";
 
 const TIMEOUT_US = 2_000_000;
@@ -20,17 +21,32 @@ export class DelayBasedEstimator {
 
   readonly #interArrival = new InterArrivalDelta();
   #lastUs = Number.NEGATIVE_INFINITY;
+  #queueUsage: BandwidthUsage = BandwidthUsage.NORMAL;
 
   constructor(minBps: number) {
     this.rateControl = new AimdRateControl(minBps);
   }
 
+  /** What the delay's trend says, or, where that is normal, what its level does. */
   get usage(): BandwidthUsage {
-    return this.detector.usage;
+    return this.detector.usage === BandwidthUsage.NORMAL ? this.#queueUsage : this.detector.usage;
   }
 
-  /** `acknowledgedBps` and `probeBps` are -1 where there is none. */
-  update(batch: FeedbackBatch, acknowledgedBps: number, probeBps: number, nowUs: number): DelayUpdate {
+  /** A probe has filled the path: the queue that it leaves is no overuse. */
+  onProbeQueue(): void {
+    this.#interArrival.reset();
+    this.detector.restart();
+  }
+
+  /** `queueUsage` is what the level of the delay says. `acknowledgedBps` and `probeBps` are -1 where there is none. */
+  update(
+    batch: FeedbackBatch,
+    queueUsage: BandwidthUsage,
+    acknowledgedBps: number,
+    probeBps: number,
+    nowUs: number,
+  ): DelayUpdate {
+    this.#queueUsage = queueUsage;
     this.recovered = false;
     if (batch.receivedCount === 0) return DelayUpdate.NONE;
     if (nowUs - this.#lastUs > TIMEOUT_US) {
@@ -40,6 +56,7 @@ export class DelayBasedEstimator {
     this.#lastUs = nowUs;
     let recovered = false;
     for (let i = 0; i < batch.receivedCount; i++) {
+      if (batch.probeCluster[i] !== NO_PROBE) continue;
       const before = this.detector.usage;
       const arrivalUs = batch.arrivalUs[i];
       const interArrival = this.#interArrival;

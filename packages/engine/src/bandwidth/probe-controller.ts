@@ -26,6 +26,9 @@ const DROP_PROBE_GAP_US = 5_000_000;
 const ALR_ENDED_US = 3_000_000;
 const UNCERTAINTY = 0.05;
 const PROBE_US = 15_000;
+/** Delays that lie further apart than this are jitter, not bursts of ours; a probe is lengthened up to the second. */
+const JITTER_US = 30_000;
+const MAX_PROBE_US = 100_000;
 const PROBE_PACKETS = 5;
 const EXPIRY_US = 1_000_000;
 const MAX_PENDING = 4;
@@ -39,6 +42,8 @@ type ProbeState = (typeof ProbeState)[keyof typeof ProbeState];
  * wanted than the estimate allows, so that capacity which has come back is found in seconds.
  */
 export class ProbeController {
+  /** How far delays lie apart: a probe shorter than that would measure jitter. */
+  spreadUs = 0;
   /** Clusters decided so far. */
   clusters = 0;
 
@@ -169,12 +174,13 @@ export class ProbeController {
   #plan(nowUs: number, rateBps: number): void {
     if (this.#pending.length === MAX_PENDING) this.#pending.shift();
     this.clusters++;
+    const durationUs = this.spreadUs < JITTER_US ? PROBE_US : Math.min(MAX_PROBE_US, this.spreadUs);
     this.#pending.push({
       clusterId: this.clusters,
       rateBps,
-      durationUs: PROBE_US,
+      durationUs,
       minPackets: PROBE_PACKETS,
-      minBytes: Math.ceil((rateBps * PROBE_US) / 8_000_000),
+      minBytes: Math.ceil((rateBps * durationUs) / 8_000_000),
       expiresUs: nowUs + EXPIRY_US,
     });
   }

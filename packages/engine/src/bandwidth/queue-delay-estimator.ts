@@ -1,8 +1,14 @@
 import type { FeedbackBatch } from "./feedback-batch.ts";
+import { BandwidthUsage } from "./trendline-estimator.ts";
 
 /** The lowest delay is sought over one to two of these. */
 const WINDOW_US = 10_000_000;
 const USUAL_WEIGHT = 0.01;
+const SPREAD_WEIGHT = 0.05;
+const HOLD_US = 25_000;
+/** Until it is known better, the delay may vary by this. */
+const INITIAL_DEVIATION_US = 60_000;
+const DEVIATIONS = 3;
 
 /**
  * How long packets wait on the way: the lowest one-way delay of a feedback message above the lowest of the last 10 to 20 s. Clocks
@@ -12,6 +18,9 @@ export class QueueDelayEstimator {
   queueDelayUs = 0;
   /** What is usual while nothing is overused: jitter. */
   #usualUs = 0;
+  #deviationUs = INITIAL_DEVIATION_US;
+  /** How far the delays of one message lie apart, smoothed: jitter, and our own bursts. */
+  spreadUs = 0;
 
   #windowStartUs = Number.NEGATIVE_INFINITY;
   #currentUs = Number.POSITIVE_INFINITY;
@@ -21,9 +30,11 @@ export class QueueDelayEstimator {
   update(batch: FeedbackBatch, calm: boolean, nowUs: number): void {
     if (batch.receivedCount === 0) return;
     let lowestUs = Number.POSITIVE_INFINITY;
+    let highestUs = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < batch.receivedCount; i++) {
       const delayUs = batch.arrivalUs[i] - batch.sentUs[i];
       if (delayUs < lowestUs) lowestUs = delayUs;
+      if (delayUs > highestUs) highestUs = delayUs;
     }
     if (nowUs - this.#windowStartUs > WINDOW_US) {
       this.#windowStartUs = nowUs;
@@ -33,7 +44,18 @@ export class QueueDelayEstimator {
       this.#currentUs = lowestUs;
     }
     this.queueDelayUs = lowestUs - Math.min(this.#currentUs, this.#previousUs);
-    if (calm) this.#usualUs += USUAL_WEIGHT * (this.queueDelayUs - this.#usualUs);
+    this.spreadUs += SPREAD_WEIGHT * (highestUs - lowestUs - this.spreadUs);
+    if (!calm) return;
+    const errorUs = this.queueDelayUs - this.#usualUs;
+    this.#usualUs += USUAL_WEIGHT * errorUs;
+    this.#deviationUs += USUAL_WEIGHT * (Math.abs(errorUs) - this.#deviationUs);
+  }
+
+  /** What the queue alone says: hold from 25 ms on, overused from 50 ms on; more where the delay varies by itself. */
+  get usage(): BandwidthUsage {
+    const holdUs = Math.max(HOLD_US, DEVIATIONS * this.#deviationUs);
+    if (this.excessUs > 2 * holdUs) return BandwidthUsage.OVERUSING;
+    return this.excessUs > holdUs ? BandwidthUsage.UNDERUSING : BandwidthUsage.NORMAL;
   }
 
   /** The part of it that is not usual. */

@@ -23,7 +23,6 @@ const PACING_FACTOR = 2.5;
 /** A queue that an overuse left is drained at a lower rate: by all of it where packets wait this long. */
 const DRAIN_FULL_US = 500_000;
 const DRAIN_MIN_RATIO = 0.3;
-const DRAIN_START_US = 40_000;
 const DRAIN_STOP_US = 15_000;
 const DRAIN_MAX_US = 5_000_000;
 
@@ -126,13 +125,17 @@ export class SendSideBandwidthEstimator {
     this.#feedbackSeen = true;
     this.#measureRtt(nowUs);
     this.#measureLoss(nowUs);
-    this.#queue.update(batch, this.#delay.usage === BandwidthUsage.NORMAL && this.#drainingSinceUs < 0, nowUs);
+    const calm = this.#delay.detector.usage === BandwidthUsage.NORMAL && this.#drainingSinceUs < 0;
+    this.#queue.update(batch, calm, nowUs);
+    this.#probes.spreadUs = this.#queue.spreadUs;
     this.#acknowledged.update(batch);
     this.#target.loss.setAcknowledged(this.#acknowledged.rateBps);
     const probeBps = this.#measureProbe();
 
     const decreases = this.#delay.decreases;
-    const update = this.#delay.update(batch, this.#acknowledged.rateBps, probeBps, nowUs);
+    this.#delay.rateControl.queued = this.#queue.usage !== BandwidthUsage.NORMAL;
+    const queueUsage = this.#drainingSinceUs < 0 ? this.#queue.usage : BandwidthUsage.NORMAL;
+    const update = this.#delay.update(batch, queueUsage, this.#acknowledged.rateBps, probeBps, nowUs);
     const delayBps = this.#delay.rateControl.rateBps;
     if (update === DelayUpdate.BY_PROBE) this.#target.setByProbe(delayBps);
     if (update !== DelayUpdate.NONE) this.#target.setDelayBased(delayBps);
@@ -276,6 +279,7 @@ export class SendSideBandwidthEstimator {
       // The path carried it all: that is no reason to lower the rate.
       return probeBps > this.#delay.rateControl.rateBps ? probeBps : -1;
     }
+    this.#delay.onProbeQueue();
     // Less than what arrives anyway: that was jitter.
     if (capacityBps < this.#acknowledged.rateBps) return -1;
     this.#delay.rateControl.onCapacity(capacityBps);
@@ -284,7 +288,8 @@ export class SendSideBandwidthEstimator {
 
   #drain(decreased: boolean, nowUs: number): void {
     const queueUs = this.#queue.excessUs;
-    if (decreased && queueUs > DRAIN_START_US && this.#drainingSinceUs < 0) this.#drainingSinceUs = nowUs;
+    const queued = this.#queue.usage !== BandwidthUsage.NORMAL;
+    if (decreased && queued && this.#drainingSinceUs < 0) this.#drainingSinceUs = nowUs;
     if (this.#drainingSinceUs < 0) return;
     if (nowUs - this.#drainingSinceUs > DRAIN_MAX_US) {
       // What does not drain is no queue of ours: the path is longer now, or others fill it.

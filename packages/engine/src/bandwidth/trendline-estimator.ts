@@ -55,18 +55,24 @@ export class TrendlineEstimator {
     this.#detect(trend, sentDeltaUs / 1_000, arrivalMs);
   }
 
+  /** Forgets all. */
   reset(): void {
-    this.usage = BandwidthUsage.NORMAL;
+    this.restart();
     this.threshold = INITIAL_THRESHOLD;
+    this.#deltas = 0;
+    this.#firstArrivalUs = Number.NaN;
+    this.#lastUpdateMs = Number.NaN;
+  }
+
+  /** Forgets the delays, not what was learnt of the path. */
+  restart(): void {
+    this.usage = BandwidthUsage.NORMAL;
     this.modifiedTrend = 0;
     this.#count = 0;
     this.#next = 0;
-    this.#deltas = 0;
-    this.#firstArrivalUs = Number.NaN;
     this.#accumulatedMs = 0;
     this.#smoothedMs = 0;
     this.#trend = 0;
-    this.#lastUpdateMs = Number.NaN;
     this.#overusingMs = -1;
     this.#overuses = 0;
   }
