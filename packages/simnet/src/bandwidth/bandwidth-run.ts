@@ -45,7 +45,7 @@ export interface BandwidthBounds {
   readonly maxUnfairness?: number;
 }
 
-/** Times in ms are -1 where the scenario has no such change, infinite where it was never reached. */
+/** Times in ms are -1 where the scenario has no such change; as long as there was time where it was never reached. */
 export interface BandwidthResult {
   readonly scenario: string;
   readonly seed: number;
@@ -97,6 +97,8 @@ export class BandwidthRun {
   #changedUs: number;
   #changedFromBps = 0;
   #demandBps: number;
+  /** Whether the estimate has reached the capacity since the last change. */
+  #reached = false;
 
   constructor(scenario: BandwidthScenario, seed: number, onSample: (sample: BandwidthSample) => void = () => {}) {
     const random = new SeededRandom(seed);
@@ -163,22 +165,16 @@ export class BandwidthRun {
     }
   }
 
-  /** Notes how long the estimate takes after the last change; the longest of each direction counts. */
+  /** Notes how long the estimate takes to reach the capacity after a change; the longest of each direction counts. */
   #reach(capacityBps: number, estimateBps: number, sinceMs: number): void {
     const measures = this.#measures;
-    if (capacityBps < this.#changedFromBps) {
-      if (estimateBps > capacityBps && sinceMs < SETTLE_US / 1_000)
-        measures.downMs = Math.max(measures.downMs, sinceMs);
-    } else if (estimateBps < REACHED * capacityBps && sinceMs > this.#reachedMs) {
-      measures.upMs = Math.max(measures.upMs, sinceMs);
-    } else {
-      this.#reachedMs = Number.POSITIVE_INFINITY;
-    }
-    if (sinceMs <= SAMPLE_US / 1_000) this.#reachedMs = 0;
+    if (sinceMs <= SAMPLE_US / 1_000) this.#reached = false;
+    if (this.#reached) return;
+    const down = capacityBps < this.#changedFromBps;
+    this.#reached = down ? estimateBps <= capacityBps : estimateBps >= REACHED * capacityBps;
+    if (down) measures.downMs = Math.max(measures.downMs, sinceMs);
+    else measures.upMs = Math.max(measures.upMs, sinceMs);
   }
-
-  /** Infinite once the estimate has reached the capacity after the last change. */
-  #reachedMs = 0;
 
   #result(): BandwidthResult {
     const measures = this.#measures;

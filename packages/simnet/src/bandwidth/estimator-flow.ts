@@ -14,8 +14,12 @@ import { SimLink } from "../sim-link.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
 import { FeedbackReceiver } from "./feedback-receiver.ts";
 
+/** The sender wakes for its pacer, but not more often than a timer can, nor less often than the estimator wants. */
+const MIN_TICK_US = 1_000;
 const TICK_US = 5_000;
 const FRAME_US = 33_333;
+const FRAME_DEVIATION = 0.3;
+const MAX_START_US = 1_000_000;
 const FEEDBACK_US = 50_000;
 const PACKET_BYTES = 1_200;
 const MIN_PACKET_BYTES = 100;
@@ -40,6 +44,7 @@ export class EstimatorFlow implements PacerOutput {
   paddingBytes = 0;
 
   readonly #clock: VirtualClock;
+  readonly #random: SeededRandom;
   readonly #forward: SimLink<FlowPacket>;
   readonly #back: SimLink<{ readonly bytes: Uint8Array }>;
   readonly #reader = new TransportFeedbackReader();
@@ -54,19 +59,25 @@ export class EstimatorFlow implements PacerOutput {
     demandBps: number,
   ) {
     this.#clock = clock;
+    this.#random = random;
     this.#forward = forward;
     this.#demandBps = demandBps;
     this.estimator = new SendSideBandwidthEstimator(DEFAULT_BANDWIDTH, new FeedbackBatch());
-    const model = new LinkModel<{ readonly bytes: Uint8Array }>({ ...PERFECT_LINK, ...back }, random);
+    const model = new LinkModel<{ readonly bytes: Uint8Array }>({ ...PERFECT_LINK, ...back }, random.fork());
     this.#back = new SimLink(clock, model, ({ bytes }) => {
       if (this.#reader.set(bytes, 0, bytes.length)) this.estimator.onFeedback(this.#reader, clock.nowUs);
     });
   }
 
+  /** Begins within a second. */
   start(): void {
+    this.#clock.after(this.#random.nextBelow(MAX_START_US), () => this.#begin());
+  }
+
+  #begin(): void {
     this.estimator.setWanted(this.#demandBps, this.#clock.nowUs);
     this.estimator.onConnected(this.#clock.nowUs);
-    this.#every(TICK_US, () => this.#tick());
+    this.#clock.after(TICK_US, () => this.#tick());
     this.#every(FRAME_US, () => this.#frame());
     this.#every(FEEDBACK_US, () => this.receiver.report((bytes) => this.#back.send({ bytes })));
   }
@@ -105,11 +116,15 @@ export class EstimatorFlow implements PacerOutput {
       if (plan !== undefined) pacer.startProbe(plan);
     }
     pacer.poll(nowUs, this);
+    const nextUs = Math.max(nowUs + MIN_TICK_US, pacer.nextReleaseUs(nowUs));
+    this.#clock.at(Math.min(nextUs, nowUs + TICK_US), () => this.#tick());
   }
 
   #frame(): void {
     const rateBps = Math.min(this.#demandBps, this.estimator.targetBps);
-    let left = Math.round((rateBps * FRAME_US) / 8_000_000);
+    // Encoders hit their target on average only.
+    const deviation = 1 + FRAME_DEVIATION * (2 * this.#random.nextFloat() - 1);
+    let left = Math.round((rateBps * FRAME_US * deviation) / 8_000_000);
     for (; left > 0; left -= PACKET_BYTES) {
       const bytes = Math.max(MIN_PACKET_BYTES, Math.min(PACKET_BYTES, left));
       this.pacer.enqueue(PacerClass.VIDEO, 0, bytes, this.#clock.nowUs);
