@@ -183,7 +183,10 @@ describe("media exposure", () => {
     const all = manifests(MATRIX["loadBalancer"] ?? {});
     const services = all.filter(({ metadata }) => metadata.name.includes("sfu-media"));
     expect(services.map(({ spec }) => spec.loadBalancerIP)).toEqual(["192.0.2.1", "192.0.2.2"]);
-    expect(services[1]?.metadata.annotations).toMatchObject({ "example.org/address": "192.0.2.2", "example.org/n": "1" });
+    expect(services[1]?.metadata.annotations).toMatchObject({
+      "example.org/address": "192.0.2.2",
+      "example.org/n": "1",
+    });
   });
 
   test("the token that reads the node is the init container's alone", () => {
@@ -201,9 +204,13 @@ describe("media exposure", () => {
 describe("the image's entrypoint", () => {
   const entrypoint = (env: Record<string, string>) => {
     const folder = mkdtempSync(join(tmpdir(), "cation-entrypoint-"));
-    writeFileSync(join(folder, "node"), '#!/bin/sh\necho "$1 $CATION_SFU_MEDIA_PORT $CATION_SFU_ANNOUNCED_ADDRESSES"\n', {
-      mode: 0o755,
-    });
+    writeFileSync(
+      join(folder, "node"),
+      '#!/bin/sh\necho "$1 $CATION_SFU_MEDIA_PORT $CATION_SFU_ANNOUNCED_ADDRESSES"\n',
+      {
+        mode: 0o755,
+      },
+    );
     const script = join(ROOT, "deploy/images/entrypoint.sh");
     const { stdout, status } = spawnSync("/bin/sh", [script, "sfu"], {
       env: { PATH: `${folder}:/usr/bin:/bin`, ...env },
@@ -213,7 +220,11 @@ describe("the image's entrypoint", () => {
   };
 
   test("works out port and address by the pod's number", () => {
-    const env = { POD_NAME: "a-sfu-2", SFU_MEDIA_PORT_BASE: "30300", SFU_ANNOUNCED_ADDRESS_PER_POD: "192.0.2.1 192.0.2.2 ::3" };
+    const env = {
+      POD_NAME: "a-sfu-2",
+      SFU_MEDIA_PORT_BASE: "30300",
+      SFU_ANNOUNCED_ADDRESS_PER_POD: "192.0.2.1 192.0.2.2 ::3",
+    };
     expect(entrypoint(env)).toEqual({ status: 0, words: ["30302", "::3"] });
     expect(entrypoint({ ...env, POD_NAME: "a-sfu-7" }).status).toBe(1);
     expect(entrypoint({ ...env, POD_NAME: "a-sfu-x" }).status).toBe(1);
@@ -243,7 +254,12 @@ describe("the announced address is found", () => {
   test("from the Node object", async () => {
     const node = {
       metadata: { annotations: { "cation.io/media-address": "192.0.2.8, 2001:db8::8" } },
-      status: { addresses: [{ type: "InternalIP", address: "10.0.0.1" }, { type: "ExternalIP", address: "192.0.2.7" }] },
+      status: {
+        addresses: [
+          { type: "InternalIP", address: "10.0.0.1" },
+          { type: "ExternalIP", address: "192.0.2.7" },
+        ],
+      },
     };
     const seen: unknown[] = [];
     const server = createServer((request, response) => {
@@ -328,7 +344,10 @@ describe("monitoring", () => {
   test("alerts ask for metrics that there are", () => {
     for (const { alert, expr } of rules) {
       expect(usedIn(expr).length, alert).toBeGreaterThan(0);
-      expect(usedIn(expr).filter((name) => !known.has(name)), alert).toEqual([]);
+      expect(
+        usedIn(expr).filter((name) => !known.has(name)),
+        alert,
+      ).toEqual([]);
     }
   });
 
@@ -347,7 +366,10 @@ describe("monitoring", () => {
       for (const panel of panels as { title: string; targets?: { expr: string }[] }[]) {
         for (const { expr } of panel.targets ?? []) {
           expect(usedIn(expr).length, `${file}: ${panel.title}`).toBeGreaterThan(0);
-          expect(usedIn(expr).filter((name) => !known.has(name)), `${file}: ${panel.title}`).toEqual([]);
+          expect(
+            usedIn(expr).filter((name) => !known.has(name)),
+            `${file}: ${panel.title}`,
+          ).toEqual([]);
         }
       }
     }

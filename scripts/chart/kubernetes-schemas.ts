@@ -49,7 +49,8 @@ function collect(name: string, definitions: Record<string, Json>, reached: Map<s
   if (reached.has(name)) return;
   const text = JSON.stringify(definitions[name] ?? {});
   reached.set(name, name === INT_OR_STRING ? { type: ["string", "integer"] } : strict(JSON.parse(text)));
-  for (const [, inner] of text.matchAll(/"\$ref":"#\/definitions\/([^"]+)"/g)) collect(inner ?? "", definitions, reached);
+  for (const [, inner] of text.matchAll(/"\$ref":"#\/definitions\/([^"]+)"/g))
+    collect(inner ?? "", definitions, reached);
 }
 
 /** Refuses fields that are not described, at every depth. */

@@ -12,7 +12,9 @@ export const MATRIX: Readonly<Record<string, object>> = {
     sfu: {
       exposure: {
         mode: "loadBalancer",
-        loadBalancer: { annotations: { "example.org/address": "{{ .Pod.address }}", "example.org/n": "{{ .Pod.index }}" } },
+        loadBalancer: {
+          annotations: { "example.org/address": "{{ .Pod.address }}", "example.org/n": "{{ .Pod.index }}" },
+        },
       },
       announce: { addresses: ["192.0.2.1", "192.0.2.2"] },
     },
@@ -43,7 +45,12 @@ export const MATRIX: Readonly<Record<string, object>> = {
     },
   },
   "coturn, static": {
-    coturn: { enabled: true, hosts: ["turn.example.org"], externalIp: "192.0.2.9", allowedPeers: ["10.1.0.0-10.1.255.255"] },
+    coturn: {
+      enabled: true,
+      hosts: ["turn.example.org"],
+      externalIp: "192.0.2.9",
+      allowedPeers: ["10.1.0.0-10.1.255.255"],
+    },
     iceServers: [{ urls: ["stun:stun.example.org:3478"] }],
   },
   "coturn, secret": { coturn: { enabled: true, auth: "secret", hosts: ["turn.example.org"], userQuota: 10 } },

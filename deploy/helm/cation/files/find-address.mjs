@@ -47,7 +47,7 @@ async function fromAnnotation() {
 function readMappedAddress(message, transactionId) {
   if (message.length < 20 || message.readUInt16BE(0) !== 0x0101) return undefined;
   if (message.readUInt32BE(4) !== MAGIC_COOKIE || !message.subarray(8, 20).equals(transactionId)) return undefined;
-  for (let at = 20; at + 4 <= message.length; ) {
+  for (let at = 20; at + 4 <= message.length;) {
     const type = message.readUInt16BE(at);
     const length = message.readUInt16BE(at + 2);
     if (type === 0x0020 && length >= 8 && at + 12 <= message.length && message[at + 5] === 1) {
