@@ -3,7 +3,7 @@ import { BandwidthUsage } from "./trendline-estimator.ts";
 
 const BACKOFF_FACTOR = 0.85;
 /** Where the delay grew, but no queue stands yet. */
-const EARLY_BACKOFF_FACTOR = 0.9;
+const EARLY_BACKOFF_FACTOR = 0.95;
 /** Taken off besides, so that very low rates fall too. */
 const BACKOFF_EXTRA_BPS = 5_000;
 const DEFAULT_RTT_US = 200_000;

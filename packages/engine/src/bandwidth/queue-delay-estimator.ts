@@ -4,6 +4,9 @@ import { BandwidthUsage } from "./trendline-estimator.ts";
 /** The lowest delay is sought over one to two of these. */
 const WINDOW_US = 10_000_000;
 const USUAL_WEIGHT = 0.01;
+/** A queue that grows must not become usual. */
+const RISE_WEIGHT = 0.003;
+const MAX_HOLD_US = 80_000;
 const SPREAD_WEIGHT = 0.05;
 const HOLD_US = 25_000;
 /** Until it is known better, the delay may vary by this. */
@@ -47,13 +50,13 @@ export class QueueDelayEstimator {
     this.spreadUs += SPREAD_WEIGHT * (highestUs - lowestUs - this.spreadUs);
     if (!calm) return;
     const errorUs = this.queueDelayUs - this.#usualUs;
-    this.#usualUs += USUAL_WEIGHT * errorUs;
+    this.#usualUs += (errorUs > 0 ? RISE_WEIGHT : USUAL_WEIGHT) * errorUs;
     this.#deviationUs += USUAL_WEIGHT * (Math.abs(errorUs) - this.#deviationUs);
   }
 
   /** What the queue alone says: hold from 25 ms on, overused from 50 ms on; more where the delay varies by itself. */
   get usage(): BandwidthUsage {
-    const holdUs = Math.max(HOLD_US, DEVIATIONS * this.#deviationUs);
+    const holdUs = Math.min(MAX_HOLD_US, Math.max(HOLD_US, DEVIATIONS * this.#deviationUs));
     if (this.excessUs > 2 * holdUs) return BandwidthUsage.OVERUSING;
     return this.excessUs > holdUs ? BandwidthUsage.UNDERUSING : BandwidthUsage.NORMAL;
   }

@@ -19,7 +19,7 @@ import { BandwidthUsage } from "./trendline-estimator.ts";
 const POLL_US = 25_000;
 const LOSS_INTERVAL_US = 1_000_000;
 const RTT_MESSAGES = 32;
-const PACING_FACTOR = 2.5;
+const PACING_FACTOR = 1.5;
 /** A queue that an overuse left is drained at a lower rate: by all of it where packets wait this long. */
 const DRAIN_FULL_US = 500_000;
 const DRAIN_MIN_RATIO = 0.3;
