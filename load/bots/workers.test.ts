@@ -1,7 +1,6 @@
-import type { Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import type { StartThread } from "@cation/sfu/workers/threaded-worker";
-import { startWorkerThread } from "@cation/sfu/workers/open-workers";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Bot } from "./bot.ts";
 import { BotTestKit, decodes, moreFrames, until } from "./bot-test-kit.ts";
@@ -22,9 +21,10 @@ function portsOf(bot: Bot): number[] {
 }
 
 const threads = new Map<number, Worker>();
-/** Remembers the newest thread of each worker. */
+/** Remembers the newest thread of each worker, and teaches them to die. */
 const startThread: StartThread = (data, transferList) => {
-  const thread = startWorkerThread(data, transferList);
+  const entry = new URL(import.meta.resolve("@cation/sfu/testing/mortal-worker-thread"));
+  const thread = new Worker(entry, { workerData: data, transferList: [...transferList] });
   threads.set(data.index, thread);
   return thread;
 };
@@ -100,8 +100,10 @@ describe("a node with two workers", () => {
     await expect(gone).resolves.toMatchObject({ nodeId: "a" });
   });
 
-  it("survives the death of one: its clients are told to join again, the others notice nothing", async () => {
-    kit = await BotTestKit.startWith({ workers: 2, startThread }, "a");
+  it.each(["is ended", "throws"])("goes on when one %s: its clients join again, others notice nothing", async (how) => {
+    const lines: string[] = [];
+    const logTo = { write: (line: string) => void lines.push(line) };
+    kit = await BotTestKit.startWith({ workers: 2, startThread, logLevel: "error", logTo }, "a");
     const anna = await kit.join({ nodeId: "a", roomId: "one" });
     const ben = await kit.join({ nodeId: "a", roomId: "one" });
     const carl = await kit.join({ nodeId: "a", roomId: "two" });
@@ -112,7 +114,9 @@ describe("a node with two workers", () => {
     const index = workersOf("a").findIndex(({ facts }) => facts.mediaPort === port);
     const forwardedBefore = await countForwarded();
 
-    await threads.get(index)?.terminate();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread has no origin
+    if (how === "throws") threads.get(index)?.postMessage("a bug");
+    else await threads.get(index)?.terminate();
     await until("anna and ben hear of it", () => [anna, ben].every((bot) => bot.report().ended !== undefined));
     expect(ben.report().ended).toBe("session ended: SFU_UNAVAILABLE");
     const sequences = ben.events.map(({ sequence }) => sequence);
@@ -124,6 +128,8 @@ describe("a node with two workers", () => {
 
     await until("the worker is back", () => workersOf("a")[index].running);
     expect(workersOf("a")[index].restarts).toBe(1);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(how === "throws" ? /worker died.*a bug/s : /worker died.*ended with code 1/s);
     const [again, watcher] = [await kit.join({ nodeId: "a", roomId: "one" }), await kit.watch("a", "one")];
     await until("the room is alive again", () => decodes(watcher, 2, 10));
     expect(again.report()).toMatchObject({ errors: [], ended: undefined });
@@ -158,6 +164,19 @@ describe("a node with two workers", () => {
     const bots = await Promise.all(["one", "two"].map((roomId) => kit.join({ nodeId: "a", roomId })));
     await kit.cluster.find("a").close();
     await until("both hear of it", () => bots.every((bot) => bot.report().ended === "session ended: reason 5"));
+  });
+
+  it.each(["typescript", "auto"])("says once how to give each worker larger socket buffers (%s)", async (backend) => {
+    const lines: string[] = [];
+    const env = { CATION_SFU_MEDIA_SOCKET_BUFFER_BYTES: "1073741824", CATION_SFU_MEDIA_BACKEND: backend };
+    const logTo = { write: (line: string) => void lines.push(line) };
+    kit = await BotTestKit.startWith({ workers: 2, logLevel: "warn", logTo, env }, "a");
+    for (const { facts } of workersOf("a"))
+      expect(facts.socketWarnings.join()).toMatch(/net\.core\.rmem_max=.*wmem_max=/);
+    expect(lines.filter((line) => line.includes("sysctl -w net.core.rmem_max=1073741824"))).toHaveLength(2);
+    expect(lines.filter((line) => line.includes("sysctl -w net.core.wmem_max=1073741824"))).toHaveLength(2);
+    const metrics = await kit.cluster.find("a").registry.metrics();
+    expect(metrics).toMatch(/cation_sfu_worker_small_socket_buffers\{worker="1"[^}]*\} 2\n/);
   });
 
   it("refuses to start where a port is taken", async () => {

@@ -62,6 +62,12 @@ export const sfuConfigSchema = Type.Object({
     default: 16_384,
     description: "Packets that each worker keeps, of 2 KiB each. Power of two.",
   }),
+  mediaSocketBufferBytes: Type.Integer({
+    minimum: 65_536,
+    maximum: 1_073_741_824,
+    default: 4_194_304,
+    description: "Wanted SO_RCVBUF and SO_SNDBUF. Where the kernel gives less, a warning names the sysctl.",
+  }),
   announcedAddresses: Type.Array(Type.String({ pattern: "^[0-9A-Fa-f:.]+$" }), {
     default: [],
     description: "Numeric addresses at which clients reach the media port, most wanted first.",

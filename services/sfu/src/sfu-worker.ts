@@ -190,13 +190,14 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
 }
 
 async function openMedia({ config, mediaPort, senderThreads }: SfuWorkerOptions): Promise<OpenedMediaIo> {
-  const { mediaHost, mediaTcp, mediaSlotCount, mediaBackend } = config;
+  const { mediaHost, mediaTcp, mediaSlotCount, mediaSocketBufferBytes, mediaBackend } = config;
   try {
     return await openMediaIo({
       host: mediaHost,
       port: mediaPort,
       tcp: mediaTcp,
       slotCount: mediaSlotCount,
+      socketBufferBytes: mediaSocketBufferBytes,
       senderThreads,
       backend: mediaBackend,
     });

@@ -22,6 +22,8 @@ import { MemoryIslb } from "./memory-islb.ts";
 export interface TestNodeOptions {
   /** For looking into a failing test. */
   readonly logLevel?: LogLevel;
+  /** Where the main thread's log goes; standard output by default. */
+  readonly logTo?: { write(line: string): void };
   readonly workers?: number;
   readonly startThread?: StartThread;
   /** Further settings. */
@@ -48,7 +50,7 @@ export class TestCluster {
   }
 
   async add(nodeId: string, options: TestNodeOptions = {}): Promise<Sfu> {
-    const { logLevel = "silent", workers = 1, startThread, env = {} } = options;
+    const { logLevel = "silent", logTo, workers = 1, startThread, env = {} } = options;
     const config = loadSfuConfig({
       CATION_SFU_MODE: "development",
       CATION_SFU_NODE_ID: nodeId,
@@ -74,7 +76,12 @@ export class TestCluster {
       // Nodes are addressed by their names.
       readGrpcAddress: () => nodeId,
       clock: systemClock,
-      logger: createLogger({ service: nodeId, level: logLevel, format: "pretty" }),
+      logger: createLogger({
+        service: nodeId,
+        level: logLevel,
+        format: "pretty",
+        ...(logTo && { destination: logTo }),
+      }),
       ...(startThread && { startThread }),
     });
     this.sfus.push(sfu);
