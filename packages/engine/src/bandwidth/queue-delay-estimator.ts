@@ -8,10 +8,10 @@ const USUAL_WEIGHT = 0.01;
 const RISE_WEIGHT = 0.003;
 const MAX_HOLD_US = 80_000;
 const SPREAD_WEIGHT = 0.05;
-const HOLD_US = 25_000;
+const HOLD_US = 20_000;
 /** Until it is known better, the delay may vary by this. */
 const INITIAL_DEVIATION_US = 60_000;
-const DEVIATIONS = 3;
+const DEVIATIONS = 2;
 
 /**
  * How long packets wait on the way: the lowest one-way delay of a feedback message above the lowest of the last 10 to 20 s. Clocks
@@ -54,7 +54,7 @@ export class QueueDelayEstimator {
     this.#deviationUs += USUAL_WEIGHT * (Math.abs(errorUs) - this.#deviationUs);
   }
 
-  /** What the queue alone says: hold from 25 ms on, overused from 50 ms on; more where the delay varies by itself. */
+  /** What the queue alone says: hold from 20 ms on, overused from 40 ms on; more where the delay varies by itself. */
   get usage(): BandwidthUsage {
     const holdUs = Math.min(MAX_HOLD_US, Math.max(HOLD_US, DEVIATIONS * this.#deviationUs));
     if (this.excessUs > 2 * holdUs) return BandwidthUsage.OVERUSING;

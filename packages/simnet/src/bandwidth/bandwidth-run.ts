@@ -194,6 +194,21 @@ export class BandwidthRun {
   }
 }
 
+/** Each measure's median over runs of one scenario: what it does usually, whatever the seed. */
+export function medianResult(results: readonly BandwidthResult[]): BandwidthResult {
+  const median = (measure: (result: BandwidthResult) => number) => percentile(results.map(measure), 0.5);
+  const result = {
+    ...results[0],
+    estimateRatio: median((one) => one.estimateRatio),
+    utilisation: median((one) => one.utilisation),
+    queueP95Ms: median((one) => one.queueP95Ms),
+    downMs: median((one) => one.downMs),
+    upMs: median((one) => one.upMs),
+    unfairness: median((one) => one.unfairness),
+  };
+  return { ...result, ok: brokenBounds(result).length === 0 };
+}
+
 /** Names of the bounds that a result breaks. */
 export function brokenBounds(result: Omit<BandwidthResult, "ok">): string[] {
   const { bounds } = result;

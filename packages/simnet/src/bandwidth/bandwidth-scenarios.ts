@@ -41,7 +41,7 @@ export const BANDWIDTH_SCENARIOS: readonly BandwidthScenario[] = [
   },
   ...[20, 100, 200, 400].map(roundTrip),
   randomLoss(2, STEADY),
-  randomLoss(10, { maxQueueP95Ms: 60 }),
+  randomLoss(10, { minEstimateRatio: 0.4, maxQueueP95Ms: 60 }),
   randomLoss(30, { maxQueueP95Ms: 60 }),
   {
     name: "jitter-200",
@@ -49,7 +49,7 @@ export const BANDWIDTH_SCENARIOS: readonly BandwidthScenario[] = [
     link: { ...CAPACITY, jitterUs: 200_000 },
     demandBps: 10 * MBPS,
     steps: [],
-    bounds: { maxQueueP95Ms: 60 },
+    bounds: { minEstimateRatio: 0.6, maxQueueP95Ms: 150 },
   },
   {
     name: "application-limited",
