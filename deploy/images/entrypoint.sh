@@ -3,7 +3,8 @@
 #
 # Two settings of sfu can only be told once the pod runs. Each is worked out from a variable that the chart sets, and
 # only where the setting itself is not given:
-#   SFU_MEDIA_PORT_BASE              media port = base + number at the end of the pod's name (each pod its own port)
+#   SFU_MEDIA_PORT_BASE              media port = base + number at the end of the pod's name (each pod its own ports)
+#   SFU_MEDIA_PORTS_PER_POD          … times this, one for each worker
 #   SFU_ANNOUNCED_ADDRESS_PER_POD    announced addresses: the entry of that number; entries are separated by spaces
 #   SFU_ANNOUNCED_ADDRESS_FILE       announced addresses: content of a file that an init container wrote
 set -eu
@@ -20,7 +21,7 @@ ordinal() {
 if [ "${1:-}" = sfu ]; then
   if [ -n "${SFU_MEDIA_PORT_BASE:-}" ] && [ -z "${CATION_SFU_MEDIA_PORT:-}" ]; then
     number=$(ordinal)
-    export CATION_SFU_MEDIA_PORT=$((SFU_MEDIA_PORT_BASE + number))
+    export CATION_SFU_MEDIA_PORT=$((SFU_MEDIA_PORT_BASE + number * ${SFU_MEDIA_PORTS_PER_POD:-1}))
   fi
   if [ -n "${SFU_ANNOUNCED_ADDRESS_PER_POD:-}" ] && [ -z "${CATION_SFU_ANNOUNCED_ADDRESSES:-}" ]; then
     number=$(ordinal)

@@ -179,6 +179,16 @@ describe("media exposure", () => {
     expect(hostPorts(all)).toEqual([]);
   });
 
+  test("each worker has a port: of the node, and of the pod's own", () => {
+    expect(hostPorts(manifests({ sfu: { media: { workers: 2 } } }))).toEqual([7300, 7300, 7301, 7301]);
+    const all = manifests(MATRIX["nodePort, four workers"] ?? {});
+    const ports = all
+      .filter(({ metadata }) => metadata.name.includes("sfu-media"))
+      .flatMap(({ spec }) => spec.ports.map(({ nodePort }: { nodePort: number }) => nodePort));
+    expect(ports).toEqual([30300, 30301, 30302, 30303, 30304, 30305, 30306, 30307]);
+    expect(envOf(all, "sfu")["SFU_MEDIA_PORTS_PER_POD"]?.value).toBe("4");
+  });
+
   test("loadBalancer: a Service a pod with its address", () => {
     const all = manifests(MATRIX["loadBalancer"] ?? {});
     const services = all.filter(({ metadata }) => metadata.name.includes("sfu-media"));
@@ -226,6 +236,7 @@ describe("the image's entrypoint", () => {
       SFU_ANNOUNCED_ADDRESS_PER_POD: "192.0.2.1 192.0.2.2 ::3",
     };
     expect(entrypoint(env)).toEqual({ status: 0, words: ["30302", "::3"] });
+    expect(entrypoint({ ...env, SFU_MEDIA_PORTS_PER_POD: "4" }).words).toEqual(["30308", "::3"]);
     expect(entrypoint({ ...env, POD_NAME: "a-sfu-7" }).status).toBe(1);
     expect(entrypoint({ ...env, POD_NAME: "a-sfu-x" }).status).toBe(1);
   });

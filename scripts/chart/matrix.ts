@@ -8,6 +8,10 @@ export const MATRIX: Readonly<Record<string, object>> = {
   },
   "hostPort without TCP": { sfu: { media: { tcp: false } } },
   nodePort: { sfu: { replicas: 3, exposure: { mode: "nodePort" }, media: { port: 30300 } } },
+  "nodePort, four workers": {
+    sfu: { exposure: { mode: "nodePort" }, media: { port: 30300, workers: 4, tcp: false } },
+  },
+  "hostPort, four workers": { sfu: { media: { workers: 4 } } },
   loadBalancer: {
     sfu: {
       exposure: {

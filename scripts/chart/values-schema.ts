@@ -28,7 +28,7 @@ const MANAGED: Readonly<Record<keyof typeof SERVICE_SCHEMAS, readonly string[]>>
   ],
   sfu: [
     ...GRPC_FILES,
-    ...["nodeId", "region", "grpcPort", "adminPort", "advertisedGrpcAddress", "mediaPort", "mediaTcp"],
+    ...["nodeId", "region", "grpcPort", "adminPort", "advertisedGrpcAddress", "mediaPort", "mediaTcp", "workers"],
     ...["announcedAddresses", "islbAddresses", "natsUrls"],
   ],
 };
@@ -84,6 +84,7 @@ const CONSTRAINTS: Readonly<Record<string, Json>> = {
   "sfu.kind": { enum: ["StatefulSet", "Deployment"] },
   "sfu.region": { maxLength: 64 },
   "sfu.media.port": PORT,
+  "sfu.media.workers": { minimum: 1, maximum: 64 },
   "sfu.exposure.mode": { enum: ["hostPort", "hostNetwork", "nodePort", "loadBalancer"] },
   "sfu.announce.from": {
     enum: ["", "hostIp", "podIp", "fixed", "perPod", "nodeExternalIp", "nodeAnnotation", "stun"],
