@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { benchAudio } from "./src/bench-audio.ts";
 import { benchBackends, benchThreads } from "./src/bench-backends.ts";
 import { benchFanout } from "./src/bench-fanout.ts";
+import { benchJoins } from "./src/bench-joins.ts";
 import { benchMeeting } from "./src/bench-meeting.ts";
 import { describeMachine } from "./src/machine.ts";
 import { parseBenchOptions, type BenchOptions } from "./src/options.ts";
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   meeting: async (options) => [await benchMeeting(options)],
   audio: async (options) => [await benchAudio(options.subscribers ?? 1000, options)],
   backends: async (options) => [await benchBackends(options.subscribers ?? 100, options)],
+  joins: async (options) => benchJoins(options),
   threads: async (options) => [await benchThreads(options.subscribers ?? 500, options)],
 };
 

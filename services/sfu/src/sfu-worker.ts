@@ -38,6 +38,8 @@ export interface SfuWorkerOptions {
   readonly connectRelay: ConnectRelay;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Opens media I/O, for those who measure it. Default: openMediaIo. */
+  readonly openMedia?: typeof openMediaIo;
 }
 
 /** What an operator should know of a worker. */
@@ -189,10 +191,11 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
   return { nodeId, worker, registry, tracks, links };
 }
 
-async function openMedia({ config, mediaPort, senderThreads }: SfuWorkerOptions): Promise<OpenedMediaIo> {
+async function openMedia(options: SfuWorkerOptions): Promise<OpenedMediaIo> {
+  const { config, mediaPort, senderThreads, openMedia: open = openMediaIo } = options;
   const { mediaHost, mediaTcp, mediaSlotCount, mediaSocketBufferBytes, mediaBackend } = config;
   try {
-    return await openMediaIo({
+    return await open({
       host: mediaHost,
       port: mediaPort,
       tcp: mediaTcp,
