@@ -63,6 +63,7 @@ async function benchBackend(dtlsBackend: "openssl" | "werift", options: BenchOpt
   grpc.serveDuplex(EventBusLinkDefinition, "connect", serveEventBus(events));
   const parent = `127.0.0.1:${await grpc.listen("127.0.0.1", 0)}`;
   const how = { backend: options.backend, dtlsBackend, parent };
+  // Free to use more than one processor: handshakes are on a thread of their own.
   const server = await BenchChild.start<JoinsServerReady>("joins-server.ts", undefined, how);
   const addresses = { islb: parent, sfu: server.ready.address };
   // Those that stay and those that come share a processor, but not a thread.
