@@ -1,3 +1,4 @@
+import type { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
 import type { EngineConfig } from "./engine-config.ts";
 import type { EngineEvents } from "./engine-events.ts";
 import type { DropCounters } from "./drop-reason.ts";
@@ -18,6 +19,7 @@ export class EngineContext {
   readonly events: EngineEvents;
   readonly sinks: SinkSet;
   readonly feedback: FeedbackSender;
+  readonly arrivals: ArrivalReporters;
   readonly drops: DropCounters;
   readonly slots: SlotIndex;
   /** The packet being forwarded. */
@@ -41,6 +43,7 @@ export class EngineContext {
     sinks: SinkSet,
     drops: DropCounters,
     feedback: FeedbackSender,
+    arrivals: ArrivalReporters,
   ) {
     this.config = config;
     this.store = store;
@@ -49,6 +52,7 @@ export class EngineContext {
     this.sinks = sinks;
     this.drops = drops;
     this.feedback = feedback;
+    this.arrivals = arrivals;
     this.slots = new SlotIndex(store.slotCount);
     this.packet = new IncomingPacket(store, 0);
     this.resent = new IncomingPacket(store, 1);
@@ -57,6 +61,7 @@ export class EngineContext {
   /** Ends a call into the engine: what it caused is sent and told. */
   settle(nowUs: number): void {
     this.feedback.run(nowUs);
+    this.arrivals.run(nowUs);
     this.sinks.flush();
     this.events.deliver();
   }

@@ -1,4 +1,5 @@
 import type { Ssrc } from "@cation/rtp/units";
+import type { ArrivalReporter } from "./bandwidth/arrival-reporter.ts";
 import type { Consumer } from "./consumer.ts";
 import type { ConsumerStream } from "./consumer-stream.ts";
 import type { HeaderExtensionIds } from "./header-extensions.ts";
@@ -38,6 +39,9 @@ export class EngineTransport {
   readonly consumers: Consumer[] = [];
   /** Outgoing streams by ssrc and by RTX ssrc (as int32). */
   readonly sendStreams = new Map<number, ConsumerStream>();
+
+  /** Tells the peer how its packets arrive; undefined where that was not negotiated. */
+  arrivals: ArrivalReporter | undefined;
 
   /** Round trip to the peer by its receiver reports; -1 before the first. */
   rttUs = -1;

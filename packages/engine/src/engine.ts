@@ -3,6 +3,7 @@ import { writeBye } from "@cation/rtp/rtcp-bye";
 import { writeReceiverReport } from "@cation/rtp/rtcp-receiver-report";
 import { writeSdesCname } from "@cation/rtp/rtcp-sdes";
 import type { MonoUs, Ssrc } from "@cation/rtp/units";
+import { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
 import { COMPLETION_RECORD_BYTES } from "./completion-batch.ts";
 import type { CompletionBatch } from "./completion-batch.ts";
 import { Consumer } from "./consumer.ts";
@@ -76,6 +77,7 @@ export class Engine {
       new SinkSet(),
       new DropCounters(),
       new FeedbackSender(this.#outbox),
+      new ArrivalReporters(this.#outbox),
     );
     this.#rtp = new RtpReceiver(this.#context);
     this.#rtcp = new RtcpReceiver(this.#context);
@@ -130,6 +132,7 @@ export class Engine {
     transport.producers.push(producer);
     transport.demux.addProducer(producer);
     this.#context.feedback.producers.push(producer);
+    this.#context.arrivals.refresh(transport);
     return producer;
   }
 
@@ -143,6 +146,7 @@ export class Engine {
     demux.removeProducer(producer);
     producer.update(params, this.#nowUs);
     demux.addProducer(producer);
+    this.#context.arrivals.refresh(producer.transport);
     this.#context.settle(this.#nowUs);
   }
 
@@ -245,7 +249,12 @@ export class Engine {
 
   /** When `poll` has something to do. May lie in the past. */
   nextPollUs(): MonoUs {
-    return Math.min(this.#nextActivityUs, this.#context.reportDueUs, this.#context.feedback.dueUs) as MonoUs;
+    return Math.min(
+      this.#nextActivityUs,
+      this.#context.reportDueUs,
+      this.#context.feedback.dueUs,
+      this.#context.arrivals.dueUs,
+    ) as MonoUs;
   }
 
   /** Fresh counts over the whole engine. */
@@ -309,6 +318,7 @@ export class Engine {
     producer.transport.demux.removeProducer(producer);
     removeFrom(producer.transport.producers, producer);
     removeFrom(this.#context.feedback.producers, producer);
+    this.#context.arrivals.refresh(producer.transport);
   }
 
   #closeConsumer(consumer: Consumer): void {

@@ -1,8 +1,6 @@
 import { writeFir } from "@cation/rtp/rtcp-fir";
 import { writeNack } from "@cation/rtp/rtcp-nack";
 import { writePli } from "@cation/rtp/rtcp-pli";
-import { writeReceiverReport } from "@cation/rtp/rtcp-receiver-report";
-import { writeSdesCname } from "@cation/rtp/rtcp-sdes";
 import type { Ssrc } from "@cation/rtp/units";
 import type { EngineTransport } from "./engine-transport.ts";
 import type { Producer } from "./producer.ts";
@@ -61,14 +59,14 @@ export class FeedbackSender {
   }
 
   #sendNack(transport: EngineTransport, stream: ProducerStream, count: number): void {
-    const offset = this.#begin(transport);
+    const offset = this.#outbox.begin(transport);
     const end = writeNack(this.#outbox.bytes, offset, transport.localSsrc, stream.ssrc as Ssrc, this.#lost, 0, count);
     if (end > 0) this.#outbox.send(transport, end);
   }
 
   #sendKeyframeRequest(producer: Producer, stream: ProducerStream): void {
     const transport = producer.transport;
-    const offset = this.#begin(transport);
+    const offset = this.#outbox.begin(transport);
     const ssrc = stream.ssrc as Ssrc;
     const bytes = this.#outbox.bytes;
     let end: number;
@@ -81,12 +79,5 @@ export class FeedbackSender {
     if (end < 0) return;
     stream.keyframeRequestsSent++;
     this.#outbox.send(transport, end);
-  }
-
-  /** An empty report and CNAME first, where the peer did not agree to do without (RFC 4585 §3.1, RFC 5506). */
-  #begin(transport: EngineTransport): number {
-    if (transport.reducedSizeRtcp) return 0;
-    const end = writeReceiverReport(this.#outbox.bytes, 0, transport.localSsrc, [], 0);
-    return writeSdesCname(this.#outbox.bytes, end, transport.localSsrc, transport.cname);
   }
 }

@@ -1,4 +1,6 @@
 import { copyBytes } from "@cation/rtp/byte-order";
+import { writeReceiverReport } from "@cation/rtp/rtcp-receiver-report";
+import { writeSdesCname } from "@cation/rtp/rtcp-sdes";
 import type { PacketStore } from "./packet-store.ts";
 import type { EngineTransport } from "./engine-transport.ts";
 import { SEND_RECORD_BYTES, SendKind } from "./send-batch.ts";
@@ -16,6 +18,16 @@ export class RtcpOutbox {
   constructor(store: PacketStore) {
     this.#store = store;
     this.bytes = new Uint8Array(Math.min(COMPOUND_MAX_BYTES, store.slotBytes));
+  }
+
+  /**
+   * Begins a compound of feedback: an empty report and CNAME first, where the peer did not agree to do without (RFC 4585
+   * §3.1, RFC 5506). Returns the offset of what follows.
+   */
+  begin(transport: EngineTransport): number {
+    if (transport.reducedSizeRtcp) return 0;
+    const end = writeReceiverReport(this.bytes, 0, transport.localSsrc, [], 0);
+    return writeSdesCname(this.bytes, end, transport.localSsrc, transport.cname);
   }
 
   /** Sends the first `byteLength` bytes on a transport. */

@@ -23,6 +23,7 @@ export class RtpReceiver {
     const { packet, slots } = this.#context;
     if (!packet.load(slot, generation, offset, length)) return DropReason.RTP_MALFORMED;
     slots.set(slot, offset, length);
+    this.#context.arrivals.receive(transport, packet.view, packet.arrivalUs, nowUs);
     let route = transport.demux.find(packet.ssrc);
     if (route === undefined) {
       const learnt = transport.demux.learn(packet.view, nowUs);

@@ -79,8 +79,6 @@ export const RED_CODEC: RouterCodec = {
 /**
  * What is taken from a publisher, which is what the engine answers to. Left out:
  *
- * - transport-cc and goog-remb: a publisher that has one waits for feedback of that kind to raise its bitrate, and the
- *   engine makes none yet; without either it goes by receiver reports.
  * - video orientation (CVO): a publisher that has it no longer turns the picture itself, and receivers without it
  *   (Firefox) would see it lying on its side.
  * - the dependency descriptor: a publisher that has it leaves picture ids and layers out of its VP8 descriptors, and a
@@ -89,12 +87,12 @@ export const RED_CODEC: RouterCodec = {
 export const PUBLISHER_CAPABILITIES: RouterCapabilities = {
   codecs: ROUTER_CODECS,
   extensions: {
-    audio: ["mid", "audioLevel", "absSendTime", "absCaptureTime"],
-    video: ["mid", "rid", "repairedRid", "absSendTime", "absCaptureTime", "playoutDelay"],
+    audio: ["mid", "audioLevel", "absSendTime", "transportCc", "absCaptureTime"],
+    video: ["mid", "rid", "repairedRid", "absSendTime", "transportCc", "absCaptureTime", "playoutDelay"],
   },
   feedback: {
-    audio: { nack: true, pli: false, fir: false, remb: false, transportCc: false },
-    video: { nack: true, pli: true, fir: true, remb: false, transportCc: false },
+    audio: { nack: true, pli: false, fir: false, remb: false, transportCc: true },
+    video: { nack: true, pli: true, fir: true, remb: true, transportCc: true },
   },
 };
 

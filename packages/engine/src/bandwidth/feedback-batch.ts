@@ -6,12 +6,13 @@ export const FEEDBACK_BATCH_CAPACITY = 2048;
  * reported on for the first time. Scratch memory: one serves all transports of a thread.
  */
 export class FeedbackBatch {
+  readonly capacity: number;
   receivedCount = 0;
-  readonly sentUs = new Float64Array(FEEDBACK_BATCH_CAPACITY);
+  readonly sentUs: Float64Array;
   /** On the receiver's clock, unwrapped. */
-  readonly arrivalUs = new Float64Array(FEEDBACK_BATCH_CAPACITY);
-  readonly bytes = new Uint16Array(FEEDBACK_BATCH_CAPACITY);
-  readonly probeCluster = new Uint32Array(FEEDBACK_BATCH_CAPACITY);
+  readonly arrivalUs: Float64Array;
+  readonly bytes: Uint16Array;
+  readonly probeCluster: Uint32Array;
 
   /** Packets reported on for the first time, received or lost. */
   reportedPackets = 0;
@@ -25,8 +26,16 @@ export class FeedbackBatch {
   firstSentUs = Number.POSITIVE_INFINITY;
   lastSentUs = Number.NEGATIVE_INFINITY;
 
+  constructor(capacity = FEEDBACK_BATCH_CAPACITY) {
+    this.capacity = capacity;
+    this.sentUs = new Float64Array(capacity);
+    this.arrivalUs = new Float64Array(capacity);
+    this.bytes = new Uint16Array(capacity);
+    this.probeCluster = new Uint32Array(capacity);
+  }
+
   get full(): boolean {
-    return this.receivedCount === FEEDBACK_BATCH_CAPACITY;
+    return this.receivedCount === this.capacity;
   }
 
   clear(): void {
