@@ -6,6 +6,7 @@ import type { FeedbackSender } from "./feedback-sender.ts";
 import { IncomingPacket } from "./incoming-packet.ts";
 import { PayloadStage } from "./payload-stage.ts";
 import type { PacketStore } from "./packet-store.ts";
+import type { QualityCounters } from "./quality-counters.ts";
 import type { Random } from "./random.ts";
 import { RtpRecordHead } from "./rtp-record.ts";
 import type { SinkSet } from "./sink-set.ts";
@@ -21,6 +22,7 @@ export class EngineContext {
   readonly feedback: FeedbackSender;
   readonly arrivals: ArrivalReporters;
   readonly drops: DropCounters;
+  readonly quality: QualityCounters;
   readonly slots: SlotIndex;
   /** The packet being forwarded. */
   readonly packet: IncomingPacket;
@@ -44,6 +46,7 @@ export class EngineContext {
     drops: DropCounters,
     feedback: FeedbackSender,
     arrivals: ArrivalReporters,
+    quality: QualityCounters,
   ) {
     this.config = config;
     this.store = store;
@@ -53,6 +56,7 @@ export class EngineContext {
     this.drops = drops;
     this.feedback = feedback;
     this.arrivals = arrivals;
+    this.quality = quality;
     this.slots = new SlotIndex(store.slotCount);
     this.packet = new IncomingPacket(store, 0);
     this.resent = new IncomingPacket(store, 1);

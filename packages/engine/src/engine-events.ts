@@ -4,6 +4,7 @@ import type { Producer } from "./producer.ts";
 
 type EngineEvent =
   | { readonly kind: "started"; readonly producer: Producer; readonly encoding: number }
+  | { readonly kind: "keyframe"; readonly producer: Producer; readonly encoding: number }
   | { readonly kind: "stopped"; readonly producer: Producer; readonly encoding: number }
   | { readonly kind: "closed"; readonly consumer: Consumer }
   | { readonly kind: "source"; readonly consumer: Consumer; readonly producer: Producer; readonly encoding: number };
@@ -23,6 +24,10 @@ export class EngineEvents {
 
   streamStarted(producer: Producer, encoding: number): void {
     this.#queue.push({ kind: "started", producer, encoding });
+  }
+
+  streamKeyframe(producer: Producer, encoding: number): void {
+    this.#queue.push({ kind: "keyframe", producer, encoding });
   }
 
   streamStopped(producer: Producer, encoding: number): void {
@@ -51,6 +56,8 @@ export class EngineEvents {
     switch (event.kind) {
       case "started":
         return handler.onProducerStream(event.producer, event.encoding);
+      case "keyframe":
+        return handler.onProducerKeyframe?.(event.producer, event.encoding);
       case "stopped":
         return handler.onProducerStreamStopped?.(event.producer, event.encoding);
       case "closed":

@@ -8,6 +8,8 @@ import type { Producer } from "./producer.ts";
 export interface EngineHandler {
   /** First packet of an encoding (index into the producer's encodings), or the first after it had stopped. */
   onProducerStream(producer: Producer, encoding: number): void;
+  /** The first keyframe of an encoding begins. */
+  onProducerKeyframe?(producer: Producer, encoding: number): void;
   /** An encoding has sent nothing for the configured time, or said BYE. */
   onProducerStreamStopped?(producer: Producer, encoding: number): void;
   /** A consumer was closed because its producer or its transport was. Not called for closeConsumer. */

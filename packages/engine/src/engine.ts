@@ -19,11 +19,13 @@ import { FeedbackSender } from "./feedback-sender.ts";
 import type { TransportHandle } from "./ids.ts";
 import type { PacketSink } from "./packet-sink.ts";
 import type { PacketStore } from "./packet-store.ts";
+import { MediaTotals } from "./media-totals.ts";
 import type { ConsumerParams, ProducerParams } from "./parameters.ts";
 import { Producer } from "./producer.ts";
 import type { Random } from "./random.ts";
 import { RECEIVE_RECORD_BYTES, ReceiveKind } from "./receive-batch.ts";
 import type { ReceiveBatch } from "./receive-batch.ts";
+import { QualityCounters } from "./quality-counters.ts";
 import { ReportSender } from "./report-sender.ts";
 import { RtcpOutbox } from "./rtcp-outbox.ts";
 import { RtcpReceiver } from "./rtcp-receiver.ts";
@@ -64,11 +66,14 @@ export class Engine {
   #nowUs = 0;
   #consumerCount = 0;
   /** Of transports that are closed. */
-  readonly #closed = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, forwarded: 0, resent: 0 };
+  readonly #closed = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, resent: 0 };
+  /** RTP of producers and consumers, closed ones included once they are. */
+  readonly #closedMedia = new MediaTotals();
 
   constructor(options: EngineOptions) {
     const config: EngineConfig = { ...DEFAULT_ENGINE_CONFIG, ...options.config };
     this.#outbox = new RtcpOutbox(options.store);
+    const quality = new QualityCounters();
     this.#context = new EngineContext(
       config,
       options.store,
@@ -76,12 +81,13 @@ export class Engine {
       new EngineEvents(options.handler),
       new SinkSet(),
       new DropCounters(),
-      new FeedbackSender(this.#outbox),
+      new FeedbackSender(this.#outbox, quality),
       new ArrivalReporters(this.#outbox),
+      quality,
     );
     this.#rtp = new RtpReceiver(this.#context);
     this.#rtcp = new RtcpReceiver(this.#context);
-    this.#reports = new ReportSender(config, options.random, this.#outbox);
+    this.#reports = new ReportSender(config, options.random, this.#outbox, quality);
   }
 
   /** Counts of drops by DropReason, live. */
@@ -259,21 +265,24 @@ export class Engine {
 
   /** Fresh counts over the whole engine. */
   stats(): EngineStats {
-    let { receivedPackets, receivedBytes, sentPackets, sentBytes, forwarded, resent } = this.#closed;
+    let { receivedPackets, receivedBytes, sentPackets, sentBytes, resent } = this.#closed;
     let keyframeRequestsSent = 0;
+    const media = this.#closedMedia.copy();
+    const held = { published: { audio: 0, video: 0 }, subscribed: { audio: 0, video: 0 } };
     for (const transport of this.#transports.values()) {
       receivedPackets += transport.receivedPackets;
       receivedBytes += transport.receivedBytes;
       sentPackets += transport.sentPackets;
       sentBytes += transport.sentBytes;
       for (const consumer of transport.consumers) {
-        for (const stream of consumer.streams) {
-          forwarded += stream.packets;
-          resent += stream.resentPackets;
-        }
+        media.addConsumer(consumer);
+        if (consumer.params.mode === "single") held.subscribed[consumer.producer.params.kind]++;
+        for (const stream of consumer.streams) resent += stream.resentPackets;
       }
     }
     for (const producer of this.#context.feedback.producers) {
+      media.addProducer(producer);
+      if (producer.params.origin === "local") held.published[producer.params.kind]++;
       for (const stream of producer.streams) keyframeRequestsSent += stream.keyframeRequestsSent;
     }
     return {
@@ -284,10 +293,14 @@ export class Engine {
       receivedBytes,
       sentPackets,
       sentBytes,
-      forwardedPackets: forwarded,
+      forwardedPackets: media.client.sentPackets + media.relay.sentPackets,
       resentPackets: resent,
       keyframeRequestsSent,
       drops: this.drops.snapshot(),
+      ...held,
+      clientMedia: media.client,
+      relayMedia: media.relay,
+      quality: this.#context.quality.snapshot(),
     };
   }
 
@@ -319,6 +332,7 @@ export class Engine {
     removeFrom(producer.transport.producers, producer);
     removeFrom(this.#context.feedback.producers, producer);
     this.#context.arrivals.refresh(producer.transport);
+    this.#closedMedia.addProducer(producer);
   }
 
   #closeConsumer(consumer: Consumer): void {
@@ -326,8 +340,8 @@ export class Engine {
     const transport = consumer.transport;
     consumer.close();
     this.#consumerCount--;
+    this.#closedMedia.addConsumer(consumer);
     for (const stream of consumer.streams) {
-      this.#closed.forwarded += stream.packets;
       this.#closed.resent += stream.resentPackets;
       if (transport.sendStreams.get(stream.ssrc) === stream) transport.sendStreams.delete(stream.ssrc);
       if (transport.sendStreams.get(stream.rtxSsrc) === stream) transport.sendStreams.delete(stream.rtxSsrc);

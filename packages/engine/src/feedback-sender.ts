@@ -5,6 +5,8 @@ import type { Ssrc } from "@cation/rtp/units";
 import type { EngineTransport } from "./engine-transport.ts";
 import type { Producer } from "./producer.ts";
 import type { ProducerStream } from "./producer-stream.ts";
+import { RtcpCounter } from "./quality-counters.ts";
+import type { QualityCounters } from "./quality-counters.ts";
 import type { RtcpOutbox } from "./rtcp-outbox.ts";
 
 /** Numbers asked for in one NACK; more follow in the next. */
@@ -15,11 +17,13 @@ export class FeedbackSender {
   /** Producers of the engine, in no order. */
   readonly producers: Producer[] = [];
   readonly #outbox: RtcpOutbox;
+  readonly #quality: QualityCounters;
   readonly #lost = new Uint16Array(NACK_MAX_NUMBERS);
   #dueUs = Number.POSITIVE_INFINITY;
 
-  constructor(outbox: RtcpOutbox) {
+  constructor(outbox: RtcpOutbox, quality: QualityCounters) {
     this.#outbox = outbox;
+    this.#quality = quality;
   }
 
   /** When something is due. */
@@ -61,7 +65,10 @@ export class FeedbackSender {
   #sendNack(transport: EngineTransport, stream: ProducerStream, count: number): void {
     const offset = this.#outbox.begin(transport);
     const end = writeNack(this.#outbox.bytes, offset, transport.localSsrc, stream.ssrc as Ssrc, this.#lost, 0, count);
-    if (end > 0) this.#outbox.send(transport, end);
+    if (end <= 0) return;
+    this.#quality.count(RtcpCounter.NACK_SENT);
+    this.#quality.count(RtcpCounter.NACK_NUMBERS_SENT, count);
+    this.#outbox.send(transport, end);
   }
 
   #sendKeyframeRequest(producer: Producer, stream: ProducerStream): void {
@@ -78,6 +85,7 @@ export class FeedbackSender {
     }
     if (end < 0) return;
     stream.keyframeRequestsSent++;
+    this.#quality.count(producer.keyframesByFir ? RtcpCounter.FIR_SENT : RtcpCounter.PLI_SENT);
     this.#outbox.send(transport, end);
   }
 }

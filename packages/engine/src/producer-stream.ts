@@ -212,6 +212,7 @@ export class ProducerStream {
     if (packet.timestamp !== this.#lastKeyframeTimestamp) {
       this.#lastKeyframeTimestamp = packet.timestamp;
       this.keyframesReceived++;
+      if (this.keyframesReceived === 1) this.#context.events.streamKeyframe(this.producer, this.index);
     }
     if (packet.extSeq !== this.#unwrapper.highest) return;
     this.keyframes.satisfied();

@@ -10,6 +10,8 @@ export class ReceptionStatistics {
 
   /** Of the last interval, 0 … 255: filled by `closeInterval`. */
   fractionLost = 0;
+  /** Of the last interval; negative where packets came late. Filled by `closeInterval`. */
+  intervalLost = 0;
 
   readonly #clockRateHz: number;
   #transit = 0;
@@ -52,6 +54,7 @@ export class ReceptionStatistics {
     const lost = expected - (this.receivedPackets - this.#receivedPrior);
     this.#expectedPrior = this.expectedPackets;
     this.#receivedPrior = this.receivedPackets;
+    this.intervalLost = lost;
     this.fractionLost = expected <= 0 || lost <= 0 ? 0 : Math.min(255, (lost << 8) / expected) | 0;
   }
 
@@ -64,6 +67,7 @@ export class ReceptionStatistics {
     this.#receivedPrior = 0;
     this.#jitter = 0;
     this.fractionLost = 0;
+    this.intervalLost = 0;
   }
 
   #addJitter(rtpTimestamp: number, arrivalUs: number): void {

@@ -8,6 +8,8 @@ import type { RtpTimestamp, Ssrc } from "@cation/rtp/units";
 import type { ConsumerStream } from "./consumer-stream.ts";
 import type { EngineConfig } from "./engine-config.ts";
 import type { EngineTransport } from "./engine-transport.ts";
+import { RtcpCounter } from "./quality-counters.ts";
+import type { QualityCounters } from "./quality-counters.ts";
 import type { Random } from "./random.ts";
 import type { ProducerStream } from "./producer-stream.ts";
 import type { RtcpOutbox } from "./rtcp-outbox.ts";
@@ -33,13 +35,15 @@ export class ReportSender {
   readonly #config: EngineConfig;
   readonly #random: Random;
   readonly #outbox: RtcpOutbox;
+  readonly #quality: QualityCounters;
   readonly #draft = new SenderReportDraft();
   readonly #blocks: readonly ReportBlock[] = Array.from({ length: MAX_BLOCKS }, () => new ReportBlock());
 
-  constructor(config: EngineConfig, random: Random, outbox: RtcpOutbox) {
+  constructor(config: EngineConfig, random: Random, outbox: RtcpOutbox, quality: QualityCounters) {
     this.#config = config;
     this.#random = random;
     this.#outbox = outbox;
+    this.#quality = quality;
   }
 
   /** Time of the next report: the configured interval, randomized over [0.5, 1.5] (RFC 3550 §6.3.1). */
@@ -61,6 +65,7 @@ export class ReportSender {
           position = this.#append(transport, 0, blockCount);
         }
         blockCount = 0;
+        this.#quality.count(RtcpCounter.SENDER_REPORT_SENT);
         stream.receiver.reportSent(compactNtp(this.#draft.ntpSeconds, this.#draft.ntpFraction), nowUs);
       }
     }
@@ -78,6 +83,7 @@ export class ReportSender {
   #appendReceiverReport(transport: EngineTransport, blockCount: number): number {
     const bytes = this.#outbox.bytes;
     const end = writeReceiverReport(bytes, 0, transport.localSsrc, this.#blocks, blockCount);
+    this.#quality.count(RtcpCounter.RECEIVER_REPORT_SENT);
     return end < 0 ? -1 : writeSdesCname(bytes, end, transport.localSsrc, transport.cname);
   }
 
@@ -114,6 +120,8 @@ export class ReportSender {
   #fillBlock(block: ReportBlock, stream: ProducerStream, nowUs: number): void {
     const reception = stream.reception;
     reception.closeInterval();
+    const jitterUs = (reception.jitter * 1_000_000) / stream.producer.clockRateHz;
+    this.#quality.received.add(reception.fractionLost / 256, reception.intervalLost, jitterUs);
     block.ssrc = stream.ssrc as Ssrc;
     block.fractionLost = reception.fractionLost;
     block.cumulativeLost = reception.cumulativeLost;

@@ -104,6 +104,9 @@ describe("reports", () => {
     });
     expect(block.delaySinceLastSenderReport / 65_536).toBeGreaterThan(0.4);
     expect(block.delaySinceLastSenderReport / 65_536).toBeLessThan(1.6);
+    const { received, rtcp } = fixture.engine.stats().quality;
+    expect(received).toMatchObject({ lostPackets: 1, loss: { sum: Math.floor(256 / 5) / 256 } });
+    expect(rtcp).toMatchObject({ "sender-report-received": 1, "receiver-report-sent": 1 });
     const [description] = partsOf(sent, 1, RtcpType.SDES);
     const sdes = new SdesReader();
     sdes.set(description, 0, description.length);
@@ -160,6 +163,13 @@ describe("reports", () => {
     expect(stats.rttUs).toBeLessThan(81_000);
     expect(stats.reportedLostPackets).toBe(3);
     expect(stats.reportedFractionLost).toBe(0.25);
+    const { sent: reported, roundTripUs, rtcp } = fixture.engine.stats().quality;
+    expect(reported.lostPackets).toBe(3);
+    // 0.25 lies between the bounds 0.2 and 0.5; 80 ms between 50 and 100.
+    expect(reported.loss).toEqual({ counts: [0, 0, 0, 0, 0, 0, 0, 1, 0], sum: 0.25 });
+    expect(roundTripUs.counts).toEqual([0, 0, 0, 0, 0, 1, 0, 0, 0, 0]);
+    expect(rtcp["receiver-report-received"]).toBe(1);
+    expect(rtcp["sender-report-sent"]).toBeGreaterThan(0);
   });
 
   test("many streams go in several compounds, each whole and below the path's limit", () => {

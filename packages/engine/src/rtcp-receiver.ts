@@ -10,6 +10,7 @@ import type { ConsumerStream } from "./consumer-stream.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
+import { RtcpCounter } from "./quality-counters.ts";
 import { Retransmitter } from "./retransmitter.ts";
 
 /** Takes compound RTCP packets apart and does what they ask: reports, NACK, PLI, FIR, BYE. */
@@ -70,6 +71,7 @@ export class RtcpReceiver {
     const report = this.#senderReport;
     const { bytes, offset, byteLength } = this.#reader;
     if (!report.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    this.#context.quality.count(RtcpCounter.SENDER_REPORT_RECEIVED);
     for (let i = 0; i < report.blockCount; i++) {
       if (report.readBlock(i, this.#block)) this.#takeBlock(transport, nowUs);
     }
@@ -92,6 +94,7 @@ export class RtcpReceiver {
     const report = this.#receiverReport;
     const { bytes, offset, byteLength } = this.#reader;
     if (!report.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    this.#context.quality.count(RtcpCounter.RECEIVER_REPORT_RECEIVED);
     for (let i = 0; i < report.blockCount; i++) {
       if (report.readBlock(i, this.#block)) this.#takeBlock(transport, nowUs);
     }
@@ -106,8 +109,15 @@ export class RtcpReceiver {
       return;
     }
     if (ssrc !== stream.ssrc) return;
-    if (!stream.receiver.update(this.#block, nowUs)) return;
-    const sampleUs = stream.receiver.rttUs;
+    const { quality } = this.#context;
+    const { receiver } = stream;
+    const lostBefore = Math.max(0, receiver.lostPackets);
+    const measured = receiver.update(this.#block, nowUs);
+    const jitterUs = (receiver.jitter * 1_000_000) / stream.consumer.producer.clockRateHz;
+    quality.sent.add(receiver.fractionLost, receiver.lostPackets - lostBefore, jitterUs);
+    if (!measured) return;
+    const sampleUs = receiver.rttUs;
+    quality.roundTrip.add(sampleUs);
     transport.rttUs = transport.rttUs < 0 ? sampleUs : transport.rttUs + (sampleUs - transport.rttUs) / 4;
   }
 
@@ -117,8 +127,10 @@ export class RtcpReceiver {
     if (!nack.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
     const stream = transport.sendStreams.get(nack.mediaSsrc | 0);
     if (stream === undefined || stream.ssrc !== (nack.mediaSsrc | 0)) return DropReason.RTCP_UNKNOWN_SSRC;
+    this.#context.quality.count(RtcpCounter.NACK_RECEIVED);
     while (nack.next()) {
       stream.nackedPackets++;
+      this.#context.quality.count(RtcpCounter.NACK_NUMBERS_RECEIVED);
       const reason = this.#retransmitter.resend(stream, nack.sequenceNumber, nowUs);
       if (reason !== DropReason.NONE) this.#context.drops.add(reason);
     }
@@ -128,12 +140,14 @@ export class RtcpReceiver {
   #takePli(transport: EngineTransport, nowUs: number): DropReason {
     const { bytes, offset, byteLength } = this.#reader;
     if (!this.#pli.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    this.#context.quality.count(RtcpCounter.PLI_RECEIVED);
     return this.#requestKeyframe(transport.sendStreams.get(this.#pli.mediaSsrc | 0), nowUs);
   }
 
   #takeFir(transport: EngineTransport, nowUs: number): DropReason {
     const { bytes, offset, byteLength } = this.#reader;
     if (!this.#fir.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    this.#context.quality.count(RtcpCounter.FIR_RECEIVED);
     let reason: DropReason = DropReason.NONE;
     while (this.#fir.next()) {
       const taken = this.#requestKeyframe(transport.sendStreams.get(this.#fir.ssrc | 0), nowUs);

@@ -1,3 +1,5 @@
+import type { QualityStats } from "./quality-counters.ts";
+
 /** Figures of one encoding of a producer. */
 export interface ProducerStreamStats {
   readonly encoding: number;
@@ -44,6 +46,22 @@ export interface ConsumerStreamStats {
   readonly rttUs: number;
 }
 
+/** Tracks now. */
+export interface TracksByKind {
+  readonly audio: number;
+  readonly video: number;
+}
+
+/** RTP since the start, in both directions. Repetitions that filled a gap count as received, not as sent. */
+export interface MediaStats {
+  readonly receivedPackets: number;
+  /** RTP packets with headers. */
+  readonly receivedBytes: number;
+  readonly sentPackets: number;
+  /** Payload octets, as in sender reports. */
+  readonly sentBytes: number;
+}
+
 /** Counts over a whole engine. */
 export interface EngineStats {
   readonly transports: number;
@@ -60,4 +78,10 @@ export interface EngineStats {
   readonly keyframeRequestsSent: number;
   /** By name of DropReason, zeros left out. */
   readonly drops: Readonly<Record<string, number>>;
+  /** By clients of this node. */
+  readonly published: TracksByKind;
+  readonly subscribed: TracksByKind;
+  readonly clientMedia: MediaStats;
+  readonly relayMedia: MediaStats;
+  readonly quality: QualityStats;
 }

@@ -21,6 +21,15 @@ export const WEBRTC_DROP_REASONS = [
 ] as const;
 export type WebRtcDropReason = (typeof WEBRTC_DROP_REASONS)[number];
 
+/** Why a transport could not be reached (any more). */
+export const ICE_FAILURES = [
+  /** The client never nominated an address. */
+  "ice-timeout",
+  /** No checks for 30 s (RFC 7675 §5.1). */
+  "consent-expired",
+] as const;
+export type IceFailure = (typeof ICE_FAILURES)[number];
+
 /** Counters since the start; meant for scrapes. */
 export interface WebRtcCounters {
   /** Connectivity checks that were answered with success. */
@@ -30,6 +39,7 @@ export interface WebRtcCounters {
   moves: number;
   handshakes: number;
   handshakeFailures: number;
+  readonly iceFailures: Record<IceFailure, number>;
   readonly drops: Record<WebRtcDropReason, number>;
 }
 
@@ -42,6 +52,7 @@ export function createWebRtcCounters(): WebRtcCounters {
     moves: 0,
     handshakes: 0,
     handshakeFailures: 0,
+    iceFailures: { "ice-timeout": 0, "consent-expired": 0 },
     drops: drops as Record<WebRtcDropReason, number>,
   };
 }

@@ -235,6 +235,7 @@ export class WebRtcTransport {
 
   #changeState(state: TransportState, reason: TransportStateReason): void {
     if (this.#state === state || this.#state === "closed") return;
+    if (reason === "ice-timeout" || reason === "consent-expired") this.#context.counters.iceFailures[reason] += 1;
     this.#state = state;
     this.#handler.onStateChange(state, reason);
   }

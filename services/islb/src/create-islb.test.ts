@@ -383,7 +383,7 @@ test("metrics and readiness tell what happens", async () => {
   expect(text).toContain('cation_islb_calls_total{method="Join",code="OK",service="islb"} 1');
   expect(text).toContain('cation_islb_calls_total{method="GetRoom",code="ROOM_NOT_FOUND",service="islb"} 1');
   expect(text).toContain('cation_islb_room_events_total{change="participantJoined",service="islb"} 1');
-  expect(text).toContain('cation_islb_room_events_dropped{service="islb"} 0');
+  expect(text).toContain('cation_islb_room_events_dropped_total{service="islb"} 0');
   fixture.storeIsAway = true;
   await expect(own.service.getRoom({ roomId: "r" })).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
   expect(own.findUnreadiness()).toBe("the store cannot be reached");

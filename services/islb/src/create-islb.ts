@@ -46,7 +46,7 @@ export function createIslb(deps: IslbDeps): Islb {
   const context: IslbContext = {
     ...deps,
     settings: deps.config,
-    metrics: createIslbMetrics(metrics, () => deps.events.stats.publishesDropped),
+    metrics: createIslbMetrics(metrics, deps.events),
     calm: new StoreCalm(deps.clock),
   };
   const reports = new NodeReports(context);

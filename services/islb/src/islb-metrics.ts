@@ -1,3 +1,5 @@
+import type { EventBus } from "@cation/cluster/events/event-bus";
+import { addScrapedCounter, addScrapedGauge } from "@cation/service-kit/scraped-metric";
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "prom-client";
 
@@ -19,19 +21,19 @@ export interface IslbMetrics {
 
 const BUCKETS_SECONDS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1];
 
-/** @param readDroppedEvents how many events could not be published; read at each scrape. */
-export function createIslbMetrics(registry: Registry, readDroppedEvents: () => number): IslbMetrics {
+/** @param events whose state is read at each scrape */
+export function createIslbMetrics(registry: Registry, events: EventBus): IslbMetrics {
   const registers = [registry];
-  registry.registerMetric(
-    new Gauge({
-      name: "cation_islb_room_events_dropped",
+  addScrapedCounter(
+    registry,
+    {
+      name: "cation_islb_room_events_dropped_total",
       help: "Changes of rooms that could not be published; nodes find them by their reports.",
-      registers: [],
-      collect() {
-        this.set(readDroppedEvents());
-      },
-    }),
+    },
+    () => [{ value: events.stats.publishesDropped }],
   );
+  const connected = { name: "cation_islb_events_connected", help: "1 while the event bus (NATS) is reached." };
+  addScrapedGauge(registry, connected, () => [{ value: Number(events.connected) }]);
   return {
     calls: new Counter({
       name: "cation_islb_calls_total",

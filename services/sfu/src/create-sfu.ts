@@ -105,7 +105,7 @@ class SfuServer implements Sfu {
   readonly #parts: NodeParts;
   readonly #group: WorkerGroup;
   readonly #meter: LoadMeter;
-  #report: GroupReport = { stats: NO_STATS, rooms: [] };
+  #report: GroupReport = { stats: NO_STATS, rooms: [], figures: [] };
   #reporting: Promise<GroupReport> | undefined;
   #agent: NodeAgent | undefined;
   #draining = false;
@@ -123,8 +123,11 @@ class SfuServer implements Sfu {
       readStats: async () => (await this.#refresh()).stats,
       readWorkers: () => group.workers,
       readLoad: () => this.#meter.load,
+      readRooms: async () => (await this.#refresh()).figures,
+      labels: deps.config.metricsLabels,
       isRegistered: () => this.#agent?.registered ?? false,
       isDraining: () => this.#draining,
+      isConnected: () => deps.events.connected,
     });
   }
 

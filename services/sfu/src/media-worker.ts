@@ -1,5 +1,6 @@
 import type { Consumer } from "@cation/engine/consumer";
 import { Engine } from "@cation/engine/engine";
+import type { EngineHandler } from "@cation/engine/engine-handler";
 import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
 import type { TransportHandle } from "@cation/engine/ids";
 import type { PacketSink } from "@cation/engine/packet-sink";
@@ -14,9 +15,11 @@ import type { MonoUs } from "@cation/rtp/units";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import type { DtlsProvider } from "@cation/webrtc/dtls";
 import type { LocalCandidate } from "@cation/webrtc/sdp/local-description";
+import type { TransportState } from "@cation/webrtc/transport-state";
 import { WebRtcServer } from "@cation/webrtc/webrtc-server";
 import type { TransportTimeouts } from "@cation/webrtc/webrtc-transport";
 import type { ClientTransport, ClientTransportOpener, ClientTransportOptions } from "./client-transport.ts";
+import { MediaTimings } from "./media-timings.ts";
 import { ProducerMutes } from "./producer-mutes.ts";
 import type { PublisherMedia } from "./publisher-connection.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
@@ -54,6 +57,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   readonly io: MediaIo;
   readonly engine: Engine;
   readonly webrtc: WebRtcServer;
+  readonly timings = new MediaTimings();
   readonly #options: MediaWorkerOptions;
   readonly #sink: PacketSink;
   readonly #mutes = new ProducerMutes();
@@ -66,7 +70,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     const { io, dtls, random, timeouts } = options;
     this.#options = options;
     this.io = io;
-    this.engine = new Engine({ store: io.store, random, handler: { onProducerStream: () => undefined } });
+    this.engine = new Engine({ store: io.store, random, handler: this.#createHandler() });
     this.webrtc = new WebRtcServer({ mediaIo: io, dtls, ...(timeouts && { timeouts }) });
     this.#sink = createIoSink(io);
     this.#candidates = listCandidates(options);
@@ -84,7 +88,10 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   start(): void {
     const { io, engine, webrtc } = this;
     io.start({
-      onReceive: (batch) => engine.receive(batch, io.nowUs()),
+      onReceive: (batch) => {
+        engine.receive(batch, io.nowUs());
+        this.timings.forwarded(batch, io.nowUs());
+      },
       onDatagram: (bytes, remote, transport, arrivalUs) => webrtc.onDatagram(bytes, remote, transport, arrivalUs),
       onCompletions: (batch) => engine.onCompletions(batch),
       onRemoteClosed: (remote) => webrtc.onRemoteClosed(remote),
@@ -94,7 +101,16 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
 
   openClientTransport({ cname, extensions, onState }: ClientTransportOptions): ClientTransport {
     const { engine } = this;
-    const transport = this.webrtc.createTransport({ handler: { onStateChange: (state) => onState(state) } });
+    const openedUs = this.nowUs();
+    let wasConnected = false;
+    const onStateChange = (state: TransportState): void => {
+      if (state === "connected" && !wasConnected) {
+        wasConnected = true;
+        this.timings.connected(openedUs, this.nowUs());
+      }
+      onState(state);
+    };
+    const transport = this.webrtc.createTransport({ handler: { onStateChange } });
     engine.openTransport(transport.handle, this.#sink, { extensions, cname });
     const sessionId = String(this.#options.random.nextUint32());
     let version = 0;
@@ -151,17 +167,20 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     this.#mutes.setMuted(producer, muted, this.nowUs());
   }
 
-  addConsumer(producer: Producer, params: ConsumerParams): Consumer {
+  addConsumer(producer: Producer, params: ConsumerParams, wantedSinceUs?: MonoUs): Consumer {
     const consumer = this.engine.addConsumer(producer, params);
     this.#mutes.apply(consumer, this.nowUs());
+    if (wantedSinceUs !== undefined) this.timings.awaitFirstFrame(consumer, wantedSinceUs);
     return consumer;
   }
 
   closeConsumer(consumer: Consumer): void {
+    this.timings.forget(consumer);
     this.engine.closeConsumer(consumer);
   }
 
   setConsumerPaused(consumer: Consumer, paused: boolean): void {
+    if (paused) this.timings.forget(consumer);
     this.#mutes.setPaused(consumer, paused, this.nowUs());
   }
 
@@ -188,6 +207,14 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     this.webrtc.close();
     await this.io.close();
     this.#options.dtls.close();
+  }
+
+  #createHandler(): EngineHandler {
+    return {
+      onProducerStream: () => undefined,
+      onConsumerSource: (consumer) => this.timings.sourced(consumer, this.nowUs()),
+      onConsumerClosed: (consumer) => this.timings.forget(consumer),
+    };
   }
 
   #poll(): void {

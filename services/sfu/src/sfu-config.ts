@@ -90,6 +90,11 @@ export const sfuConfigSchema = Type.Object({
   grpcKeyFile: Type.Optional(Type.String({ minLength: 1, description: "PEM." })),
   adminHost: Type.String({ minLength: 1, default: "0.0.0.0", description: "For /healthz, /readyz and /metrics." }),
   adminPort: Type.Integer({ minimum: 0, maximum: 65535, default: 7280, description: "Port of it." }),
+  metricsLabels: Type.Enum(["none", "room", "participant"], {
+    default: "none",
+    description:
+      "Adds metrics of single rooms, or of their participants: at most 500 series a worker, largest rooms first.",
+  }),
   maxParticipants: Type.Integer({ minimum: 1, default: 2_000, description: "Beyond it islb places nobody here." }),
   maxPacketsPerSecond: Type.Integer({ minimum: 1, default: 150_000, description: "Counts as full." }),
   maxEgressBps: Type.Integer({ minimum: 1, default: 1_000_000_000, description: "Counts as full." }),

@@ -23,6 +23,8 @@ import { RoomRegistry } from "./room-registry.ts";
 import { SessionService } from "./session-service.ts";
 import type { SfuConfig } from "./sfu-config.ts";
 import { SystemRandom } from "./system-random.ts";
+import { readRoomFigures } from "./room-figures.ts";
+import type { RoomFigures } from "./room-figures.ts";
 import { readWorkerStats } from "./worker-stats.ts";
 import type { WorkerStats } from "./worker-stats.ts";
 
@@ -59,6 +61,8 @@ export interface WorkerReport {
   readonly stats: WorkerStats;
   /** For the node's report to islb. */
   readonly rooms: readonly RoomPosition[];
+  /** For metrics, where the configuration wants them. */
+  readonly figures: readonly RoomFigures[];
 }
 
 /** What islb says is to be put right. */
@@ -116,7 +120,11 @@ export class SfuWorker {
   }
 
   report(): WorkerReport {
-    return { stats: readWorkerStats(this.#inspected), rooms: this.#inspected.registry.positions };
+    return {
+      stats: readWorkerStats(this.#inspected),
+      rooms: this.#inspected.registry.positions,
+      figures: readRoomFigures(this.#inspected, this.#options.config.metricsLabels),
+    };
   }
 
   /** Puts right what a report showed to be wrong. Rooms that are not here are passed over. */

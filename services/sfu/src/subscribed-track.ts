@@ -4,6 +4,7 @@ import type { HeaderExtensionIds } from "@cation/engine/header-extensions";
 import type { TransportHandle } from "@cation/engine/ids";
 import type { ConsumerParams } from "@cation/engine/parameters";
 import type { Producer } from "@cation/engine/producer";
+import type { MonoUs } from "@cation/rtp/units";
 import type { Track } from "@cation/proto/state/v1/state";
 import type { NegotiatedMedia, SubscribedMedia } from "@cation/webrtc/sdp/subscriber-offer";
 import type { SubscriptionSettings } from "./subscriptions.ts";
@@ -12,7 +13,9 @@ import type { ProducerListener } from "./relay/relay-hub.ts";
 
 /** What sends tracks out. */
 export interface SubscriberMedia {
-  addConsumer(producer: Producer, params: ConsumerParams): Consumer;
+  nowUs(): MonoUs;
+  /** @param wantedSinceUs when somebody began to wait for its first frame, for those who measure that */
+  addConsumer(producer: Producer, params: ConsumerParams, wantedSinceUs?: MonoUs): Consumer;
   closeConsumer(consumer: Consumer): void;
   setConsumerPaused(consumer: Consumer, paused: boolean): void;
   setConsumerLayers(consumer: Consumer, settings: SubscriptionSettings): void;
@@ -41,6 +44,8 @@ export class SubscribedTrack {
   #transportReady = false;
   #consumer: Consumer | undefined;
   #closed = false;
+  /** Undefined once it was not wanted for a while, or has begun. */
+  #wantedSinceUs: MonoUs | undefined;
 
   constructor(
     track: Track,
@@ -53,6 +58,7 @@ export class SubscribedTrack {
     this.media = media;
     this.#settings = settings;
     this.#engine = engine;
+    this.#wantedSinceUs = settings.paused ? undefined : engine.nowUs();
     this.#lease = acquire(track, (producer) => this.#setProducer(producer));
   }
 
@@ -63,6 +69,7 @@ export class SubscribedTrack {
 
   setSettings(settings: SubscriptionSettings): void {
     this.#settings = settings;
+    if (settings.paused) this.#wantedSinceUs = undefined;
     if (this.#consumer) this.#applySettings(this.#consumer);
   }
 
@@ -105,14 +112,10 @@ export class SubscribedTrack {
     if (this.#consumer || !this.#producer || !this.#agreement || !this.#transportReady) return;
     const { transport, codecs, extensions } = this.#agreement;
     const { mid, ssrc, rtxSsrc } = this.media;
-    this.#consumer = this.#engine.addConsumer(this.#producer, {
-      transport,
-      codecs,
-      extensions,
-      mid,
-      mode: "single",
-      streams: [{ ssrc, rtxSsrc }],
-    });
+    const streams = [{ ssrc, rtxSsrc }];
+    const params = { transport, codecs, extensions, mid, mode: "single", streams } as const;
+    this.#consumer = this.#engine.addConsumer(this.#producer, params, this.#wantedSinceUs);
+    this.#wantedSinceUs = undefined;
     this.#applySettings(this.#consumer);
   }
 

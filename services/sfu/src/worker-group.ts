@@ -2,6 +2,7 @@ import type { ServeDuplex } from "@cation/cluster/rpc/duplex";
 import type { RoomPosition } from "@cation/proto/islb/v1/islb";
 import type { LinkDown, LinkUp } from "@cation/proto/relay/v1/relay";
 import type { SfuService } from "@cation/proto/sfu/v1/sfu";
+import type { RoomFigures } from "./room-figures.ts";
 import type { RoomHealing, WorkerFacts } from "./sfu-worker.ts";
 import type { WorkerStats } from "./worker-stats.ts";
 
@@ -22,6 +23,8 @@ export interface GroupReport {
   /** Sums over the workers; totals also over those that died. */
   readonly stats: WorkerStats;
   readonly rooms: readonly RoomPosition[];
+  /** Of rooms, for metrics. */
+  readonly figures: readonly RoomFigures[];
 }
 
 /** The workers of an sfu: one on this thread, or several on threads of their own. */

@@ -1,7 +1,10 @@
-import type { EngineStats } from "@cation/engine/stats";
+import type { HistogramCounts } from "@cation/engine/bucket-histogram";
+import type { DirectionQualityStats, QualityStats } from "@cation/engine/quality-counters";
+import type { EngineStats, MediaStats, TracksByKind } from "@cation/engine/stats";
 import type { MediaIoCounters } from "@cation/media-io/media-io";
-import type { WebRtcCounters } from "@cation/webrtc/webrtc-counters";
+import type { IceFailure, WebRtcCounters } from "@cation/webrtc/webrtc-counters";
 import type { InspectedWorker } from "./inspect.ts";
+import type { MediaTimingStats } from "./media-timings.ts";
 
 /** Where a packet or request can be dropped. */
 export type DropStage = "receive" | "send" | "engine" | "webrtc";
@@ -16,10 +19,11 @@ export interface WorkerHoldings {
   readonly tracks: number;
   readonly producers: number;
   readonly consumers: number;
+  /** By clients of this node. */
+  readonly published: TracksByKind;
+  readonly subscribed: TracksByKind;
   readonly relayedTracksIn: number;
   readonly relayedTracksOut: number;
-  /** Sent to the present publishers and relays. */
-  readonly keyframeRequests: number;
   /** Dropped on the present relay links, by reason. */
   readonly relayDrops: { readonly congestion: number; readonly unsendable: number; readonly malformed: number };
 }
@@ -37,10 +41,17 @@ export interface WorkerTotals {
   readonly resentPackets: number;
   readonly dtlsHandshakes: number;
   readonly dtlsFailures: number;
+  readonly iceFailures: Readonly<Record<IceFailure, number>>;
   /** Transports that moved to another address. */
   readonly iceMoves: number;
   /** By stage and reason. */
   readonly drops: Readonly<Record<DropStage, Readonly<Record<string, number>>>>;
+  /** RTP of clients and of relays. */
+  readonly clientMedia: MediaStats;
+  readonly relayMedia: MediaStats;
+  /** What reports said. */
+  readonly quality: QualityStats;
+  readonly timings: MediaTimingStats;
 }
 
 /** How busy a worker's deciding thread was since it started. */
@@ -58,12 +69,12 @@ export interface WorkerStats {
 
 /** Reads a worker's figures. To be called on its thread. */
 export function readWorkerStats(inspected: InspectedWorker): WorkerStats {
-  const { io, engine, webrtc } = inspected.worker;
+  const { io, engine, webrtc, timings } = inspected.worker;
   const engineStats = engine.stats();
   const { active, idle } = performance.eventLoopUtilization();
   return {
     held: readHoldings(inspected, engineStats),
-    totals: readTotals(io.counters(), engineStats, webrtc.counters()),
+    totals: readTotals(io.counters(), engineStats, webrtc.counters(), timings.snapshot()),
     loop: { activeMs: active, idleMs: idle },
   };
 }
@@ -90,14 +101,20 @@ function readHoldings({ worker, registry, tracks, links }: InspectedWorker, engi
     tracks: tracks.size,
     producers: engine.producers,
     consumers: engine.consumers,
+    published: engine.published,
+    subscribed: engine.subscribed,
     relayedTracksIn,
     relayedTracksOut,
-    keyframeRequests: engine.keyframeRequestsSent,
     relayDrops,
   };
 }
 
-function readTotals(io: MediaIoCounters, engine: EngineStats, webrtc: WebRtcCounters): WorkerTotals {
+function readTotals(
+  io: MediaIoCounters,
+  engine: EngineStats,
+  webrtc: WebRtcCounters,
+  timings: MediaTimingStats,
+): WorkerTotals {
   const { queueFull, slotOverwritten, noTransport, socketError } = io.sendDrops;
   return {
     receivedPackets: io.receivedPackets,
@@ -108,7 +125,12 @@ function readTotals(io: MediaIoCounters, engine: EngineStats, webrtc: WebRtcCoun
     resentPackets: engine.resentPackets,
     dtlsHandshakes: webrtc.handshakes,
     dtlsFailures: webrtc.handshakeFailures,
+    iceFailures: { ...webrtc.iceFailures },
     iceMoves: webrtc.moves,
+    clientMedia: engine.clientMedia,
+    relayMedia: engine.relayMedia,
+    quality: engine.quality,
+    timings,
     drops: {
       receive: { ...io.receiveDrops },
       send: {
@@ -123,6 +145,11 @@ function readTotals(io: MediaIoCounters, engine: EngineStats, webrtc: WebRtcCoun
   };
 }
 
+const NO_TRACKS: TracksByKind = { audio: 0, video: 0 };
+const NO_MEDIA: MediaStats = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0 };
+const NO_SAMPLES: HistogramCounts = { counts: [], sum: 0 };
+const NO_DIRECTION: DirectionQualityStats = { loss: NO_SAMPLES, jitterUs: NO_SAMPLES, lostPackets: 0 };
+
 /** Nothing held and nothing done. */
 export const NO_STATS: WorkerStats = {
   held: {
@@ -132,9 +159,10 @@ export const NO_STATS: WorkerStats = {
     tracks: 0,
     producers: 0,
     consumers: 0,
+    published: NO_TRACKS,
+    subscribed: NO_TRACKS,
     relayedTracksIn: 0,
     relayedTracksOut: 0,
-    keyframeRequests: 0,
     relayDrops: { congestion: 0, unsendable: 0, malformed: 0 },
   },
   totals: {
@@ -146,25 +174,41 @@ export const NO_STATS: WorkerStats = {
     resentPackets: 0,
     dtlsHandshakes: 0,
     dtlsFailures: 0,
+    iceFailures: { "ice-timeout": 0, "consent-expired": 0 },
     iceMoves: 0,
     drops: { receive: {}, send: {}, engine: {}, webrtc: {} },
+    clientMedia: NO_MEDIA,
+    relayMedia: NO_MEDIA,
+    quality: { received: NO_DIRECTION, sent: NO_DIRECTION, roundTripUs: NO_SAMPLES, rtcp: {} },
+    timings: { forwardDelayUs: NO_SAMPLES, connectUs: NO_SAMPLES, firstFrameUs: NO_SAMPLES },
   },
   loop: { activeMs: 0, idleMs: 0 },
 };
 
-type Counts = { readonly [key: string]: number | Counts };
+type Count = number | readonly number[] | Counts;
+type Counts = { readonly [key: string]: Count };
 
-/** Adds figures of the same shape, name by name; a name that one of them lacks counts as 0 there. */
+/** Adds figures of the same shape, name by name and place by place; what one of them lacks counts as 0 there. */
 export function sumCounts<T extends object>(first: T, ...others: readonly T[]): T {
   return (others as unknown as readonly Counts[]).reduce(addCounts, first as unknown as Counts) as unknown as T;
 }
 
 function addCounts(a: Counts, b: Counts): Counts {
-  const sum: Record<string, number | Counts> = { ...a };
-  for (const [key, value] of Object.entries(b)) {
-    const before = a[key];
-    if (typeof value === "number") sum[key] = value + (typeof before === "number" ? before : 0);
-    else sum[key] = typeof before === "object" ? addCounts(before, value) : value;
-  }
+  const sum: Record<string, Count> = { ...a };
+  for (const [key, value] of Object.entries(b)) sum[key] = addCount(a[key], value);
   return sum;
+}
+
+function addCount(before: Count | undefined, value: Count): Count {
+  if (typeof value === "number") return value + (typeof before === "number" ? before : 0);
+  if (isList(value)) return isList(before) ? addLists(before, value) : value;
+  return typeof before === "object" && !isList(before) ? addCounts(before, value) : value;
+}
+
+function addLists(a: readonly number[], b: readonly number[]): readonly number[] {
+  return Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? 0) + (b[i] ?? 0));
+}
+
+function isList(value: Count | undefined): value is readonly number[] {
+  return Array.isArray(value);
 }

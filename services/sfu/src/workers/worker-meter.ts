@@ -3,7 +3,7 @@ import { LoadMeter } from "../node-load.ts";
 import type { WorkerReport } from "../sfu-worker.ts";
 import { NO_STATS } from "../worker-stats.ts";
 
-const NO_REPORT: WorkerReport = { stats: NO_STATS, rooms: [] };
+const NO_REPORT: WorkerReport = { stats: NO_STATS, rooms: [], figures: [] };
 
 /** What one worker carries, by its reports. */
 export class WorkerMeter {

@@ -109,7 +109,7 @@ class FakeWorker implements PoolWorker {
     const rooms = [...this.rooms].map(([roomId, participantIds]) => ({ roomId, epoch: 7, version: 1, participantIds }));
     const sessions = rooms.reduce((count, { participantIds }) => count + participantIds.length, 0);
     const held = { ...NO_STATS.held, rooms: rooms.length, sessions };
-    return { stats: { ...NO_STATS, held, totals: this.totals }, rooms };
+    return { stats: { ...NO_STATS, held, totals: this.totals }, rooms, figures: [] };
   }
 }
 

@@ -87,7 +87,11 @@ export class WorkerPool implements WorkerGroup {
     const reports = this.#running.map(({ meter }) => meter.lastReport);
     const retired = this.#slots.map((slot) => ({ ...NO_STATS, totals: slot.retired }));
     const stats = sumCounts(NO_STATS, ...reports.map((report) => report.stats), ...retired);
-    return { stats, rooms: reports.flatMap(({ rooms }) => rooms) };
+    return {
+      stats,
+      rooms: reports.flatMap(({ rooms }) => rooms),
+      figures: reports.flatMap(({ figures }) => figures),
+    };
   }
 
   heal({ staleRoomIds, corrections }: RoomHealing): void {
