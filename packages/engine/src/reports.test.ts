@@ -106,7 +106,8 @@ describe("reports", () => {
     expect(block.delaySinceLastSenderReport / 65_536).toBeLessThan(1.6);
     const { received, rtcp } = fixture.engine.stats().quality;
     expect(received).toMatchObject({ lostPackets: 1, loss: { sum: Math.floor(256 / 5) / 256 } });
-    expect(rtcp).toMatchObject({ "sender-report-received": 1, "receiver-report-sent": 1 });
+    expect(rtcp["sender-report-received"]).toBe(1);
+    expect(rtcp["receiver-report-sent"]).toBeGreaterThan(0);
     const [description] = partsOf(sent, 1, RtcpType.SDES);
     const sdes = new SdesReader();
     sdes.set(description, 0, description.length);
