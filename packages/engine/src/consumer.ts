@@ -1,4 +1,7 @@
 import type { MonoUs } from "@cation/rtp/units";
+import { AllocationItem, NOTHING } from "./allocation/allocation-item.ts";
+import { AllocationReason } from "./allocation/allocation-reason.ts";
+import type { AllocationTier } from "./allocation/allocation-tier.ts";
 import { ConsumerStream } from "./consumer-stream.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
@@ -12,7 +15,10 @@ import { ALL_TEMPORAL_LAYERS } from "./temporal-filter.ts";
 
 const ALL_SPATIAL_LAYERS = 255;
 
-/** Highest layers that a receiver wants, from 0; undefined for no limit. */
+/**
+ * Highest layers that a receiver wants, from 0; undefined for no limit. A relay that nobody on the other node watches wants
+ * none: `maxSpatialId` −1.
+ */
 export interface PreferredLayers {
   readonly maxSpatialId?: number;
   readonly maxTemporalId?: number;
@@ -28,11 +34,18 @@ export class Consumer {
   producer: Producer;
   paused = false;
   closed = false;
+  /** Its place in the allocation of the transport; undefined for audio and relays, which are not rationed. */
+  readonly allocation: AllocationItem | undefined;
 
   readonly #context: EngineContext;
   /** Takes over at its next keyframe. */
   #successor: Producer | undefined;
+  /** As wished. */
   #maxSpatialId = ALL_SPATIAL_LAYERS;
+  #maxTemporalId = ALL_TEMPORAL_LAYERS;
+  /** As the allocation grants; NOTHING for no packet at all. */
+  #allocatedSpatialId = ALL_SPATIAL_LAYERS;
+  #allocatedTemporalId = ALL_TEMPORAL_LAYERS;
 
   constructor(context: EngineContext, producer: Producer, transport: EngineTransport, params: ConsumerParams) {
     this.#context = context;
@@ -41,6 +54,22 @@ export class Consumer {
     this.params = params;
     const usesNack = params.codecs.some((codec) => codec.feedback.nack);
     this.streams = params.streams.map((_, i) => new ConsumerStream(context, this, i, usesNack));
+    const isRationed = params.mode === "single" && producer.params.kind === "video";
+    this.allocation = isRationed ? new AllocationItem(transport.nextOrder()) : undefined;
+  }
+
+  /** What it takes packets from, or will from the next keyframe on. */
+  get wantedProducer(): Producer {
+    return this.#successor ?? this.producer;
+  }
+
+  /** Highest layer that is wished of its producer, whatever is granted of it; NOTHING while it wants none. */
+  get wishedSpatialId(): number {
+    return this.paused ? NOTHING : this.#maxSpatialId;
+  }
+
+  get wishedTemporalId(): number {
+    return this.paused ? NOTHING : this.#maxTemporalId;
   }
 
   /** Stops and resumes sending; after a pause video goes on at the next keyframe, which is asked for. */
@@ -49,17 +78,61 @@ export class Consumer {
     this.paused = paused;
     if (paused) this.#detach();
     else this.reselect(nowUs);
+    this.#wishChanged(nowUs);
     this.#context.settle(nowUs);
   }
 
-  /** Changes the wish; the last one counts, also while a switch is under way. Mode "single" only. */
+  /** Changes the wish; the last one counts, also while a switch is under way. */
   setPreferredLayers(layers: PreferredLayers, nowUs: MonoUs): void {
     if (this.closed) return;
     this.#maxSpatialId = layers.maxSpatialId ?? ALL_SPATIAL_LAYERS;
-    const maxTemporalId = layers.maxTemporalId ?? ALL_TEMPORAL_LAYERS;
-    for (const stream of this.streams) stream.temporal.wanted = Math.max(0, maxTemporalId);
+    this.#maxTemporalId = Math.max(0, layers.maxTemporalId ?? ALL_TEMPORAL_LAYERS);
+    this.#applyTemporal();
     this.reselect(nowUs);
+    this.#wishChanged(nowUs);
     this.#context.settle(nowUs);
+  }
+
+  /** How much the receiver cares for this picture beside its others. */
+  setTier(tier: AllocationTier, nowUs: MonoUs): void {
+    if (this.closed || this.allocation === undefined || this.allocation.tier === tier) return;
+    this.allocation.tier = tier;
+    this.wakeAllocation(nowUs);
+  }
+
+  /** Brings the allocation's view of it up to date. For the engine. */
+  prepareAllocation(nowUs: number): void {
+    const item = this.allocation;
+    if (item === undefined) return;
+    const producer = this.wantedProducer;
+    item.wanted = !this.paused;
+    item.spokeAtUs = producer.spokeAtUs;
+    item.steps = producer.ladder.steps(this.#maxSpatialId, this.#maxTemporalId, nowUs);
+  }
+
+  /** Takes over what was granted. For the engine. */
+  applyAllocation(nowUs: number): void {
+    const item = this.allocation;
+    if (item === undefined || item.reason === AllocationReason.PAUSED) return;
+    // Nothing is being sent yet: whatever comes first may pass, until it is known what it costs.
+    if (item.reason === AllocationReason.NO_SOURCE) {
+      this.setAllocatedLayers(ALL_SPATIAL_LAYERS, ALL_TEMPORAL_LAYERS, nowUs);
+    } else {
+      this.setAllocatedLayers(item.spatialId, item.temporalId, nowUs);
+    }
+  }
+
+  /** Grants layers below the wish, or NOTHING (as `spatialId`) for no packet at all. For the engine. */
+  setAllocatedLayers(spatialId: number, temporalId: number, nowUs: number): void {
+    if (this.closed) return;
+    this.#allocatedSpatialId = spatialId;
+    this.#allocatedTemporalId = temporalId;
+    if (spatialId === NOTHING) {
+      this.#detach();
+      return;
+    }
+    this.#applyTemporal();
+    this.reselect(nowUs);
   }
 
   /**
@@ -74,6 +147,7 @@ export class Consumer {
       producer.consumers.push(this);
     }
     this.reselect(nowUs);
+    this.#wishChanged(nowUs);
     this.#context.settle(nowUs);
   }
 
@@ -86,10 +160,17 @@ export class Consumer {
 
   /** Chooses encodings anew: the wish, the producer, or what it sends has changed. For the engine. */
   reselect(nowUs: number): void {
-    if (this.closed || this.paused) return;
+    if (this.closed || this.paused || this.#allocatedSpatialId === NOTHING) return;
     const producer = this.#successor ?? this.producer;
     if (this.params.mode === "all") this.#attachAll(producer, nowUs);
     else this.#attachOne(producer, this.streams[0], nowUs);
+  }
+
+  /** What it could get, or what that costs, has changed. For the engine. */
+  wakeAllocation(nowUs: number): void {
+    if (this.allocation === undefined) return;
+    this.transport.allocator.wake(nowUs);
+    this.#context.allocationDueUs = Math.min(this.#context.allocationDueUs, nowUs);
   }
 
   /** A stream went over to another source. For the engine. */
@@ -130,6 +211,8 @@ export class Consumer {
     if (this.#successor !== undefined) removeFrom(this.#successor.consumers, this);
     removeFrom(this.producer.consumers, this);
     removeFrom(this.transport.consumers, this);
+    this.#context.demand.changed(this.producer);
+    if (this.#successor !== undefined) this.#context.demand.changed(this.#successor);
   }
 
   /** For the streams of this consumer. */
@@ -160,7 +243,7 @@ export class Consumer {
   }
 
   #attachOne(producer: Producer, stream: ConsumerStream, nowUs: number): void {
-    const wanted = selectEncoding(producer.streams, this.#maxSpatialId);
+    const wanted = selectEncoding(producer.streams, Math.min(this.#maxSpatialId, this.#allocatedSpatialId));
     if (wanted === undefined) return;
     if (wanted === stream.source) {
       stream.dropTarget();
@@ -175,10 +258,26 @@ export class Consumer {
   #attachAll(producer: Producer, nowUs: number): void {
     for (let i = 0; i < this.streams.length && i < producer.streams.length; i++) {
       const source = producer.streams[i];
+      if (i > this.#maxSpatialId) {
+        this.streams[i].dropSource();
+        continue;
+      }
       if (this.streams[i].source === source) continue;
       this.streams[i].switchTo(source);
       source.requestKeyframe(nowUs);
     }
+  }
+
+  /** What it wants of its producer, and of its transport, is to be looked at again. */
+  #wishChanged(nowUs: number): void {
+    this.#context.demand.changed(this.producer);
+    if (this.#successor !== undefined) this.#context.demand.changed(this.#successor);
+    this.wakeAllocation(nowUs);
+  }
+
+  #applyTemporal(): void {
+    const temporalId = Math.min(this.#maxTemporalId, this.#allocatedTemporalId);
+    for (const stream of this.streams) stream.temporal.wanted = temporalId;
   }
 
   #detach(): void {

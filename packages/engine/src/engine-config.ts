@@ -22,6 +22,8 @@ export interface EngineConfig {
   readonly resendLimit: number;
   /** Packets resent in one round trip, at most, in each stream. */
   readonly resendPacketsPerRtt: number;
+  /** So long nobody must have wanted a layer before its sender is told (more is told at once). */
+  readonly demandHoldUs: number;
   /** New ssrcs that a transport may teach at once; one more each second. */
   readonly ssrcBurst: number;
 }
@@ -39,5 +41,6 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   cachePackets: 512,
   resendLimit: 8,
   resendPacketsPerRtt: 256,
+  demandHoldUs: 3_000_000,
   ssrcBurst: 32,
 };

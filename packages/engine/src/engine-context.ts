@@ -1,4 +1,5 @@
 import type { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
+import { DemandWatcher } from "./demand/demand-watcher.ts";
 import type { EngineConfig } from "./engine-config.ts";
 import type { EngineEvents } from "./engine-events.ts";
 import type { DropCounters } from "./drop-reason.ts";
@@ -30,8 +31,11 @@ export class EngineContext {
   readonly resent: IncomingPacket;
   readonly payloads = new PayloadStage();
   readonly head = new RtpRecordHead();
+  readonly demand: DemandWatcher;
   /** When the next report of any transport is due. */
   reportDueUs = Number.POSITIVE_INFINITY;
+  /** When the allocation of any transport is due. */
+  allocationDueUs = Number.POSITIVE_INFINITY;
   /** Time of the present call as abs-send-time (24 bits). */
   absSendTime = 0;
 
@@ -54,6 +58,7 @@ export class EngineContext {
     this.events = events;
     this.sinks = sinks;
     this.drops = drops;
+    this.demand = new DemandWatcher(events, config.demandHoldUs);
     this.feedback = feedback;
     this.arrivals = arrivals;
     this.quality = quality;

@@ -1,4 +1,5 @@
 import type { Consumer } from "./consumer.ts";
+import type { LayerDemand } from "./demand/demand-watcher.ts";
 import type { EngineHandler } from "./engine-handler.ts";
 import type { Producer } from "./producer.ts";
 
@@ -7,6 +8,8 @@ type EngineEvent =
   | { readonly kind: "keyframe"; readonly producer: Producer; readonly encoding: number }
   | { readonly kind: "stopped"; readonly producer: Producer; readonly encoding: number }
   | { readonly kind: "closed"; readonly consumer: Consumer }
+  | { readonly kind: "demand"; readonly producer: Producer; readonly demand: LayerDemand }
+  | { readonly kind: "allocation"; readonly consumer: Consumer }
   | { readonly kind: "source"; readonly consumer: Consumer; readonly producer: Producer; readonly encoding: number };
 
 /**
@@ -42,6 +45,14 @@ export class EngineEvents {
     this.#queue.push({ kind: "source", consumer, producer, encoding });
   }
 
+  demandChanged(producer: Producer, demand: LayerDemand): void {
+    this.#queue.push({ kind: "demand", producer, demand });
+  }
+
+  allocationChanged(consumer: Consumer): void {
+    this.#queue.push({ kind: "allocation", consumer });
+  }
+
   /** Tells the handler everything, what its own calls cause included. */
   deliver(): void {
     if (this.#delivering || this.#queue.length === 0) return;
@@ -62,6 +73,10 @@ export class EngineEvents {
         return handler.onProducerStreamStopped?.(event.producer, event.encoding);
       case "closed":
         return handler.onConsumerClosed?.(event.consumer);
+      case "demand":
+        return handler.onDemand?.(event.producer, event.demand);
+      case "allocation":
+        return handler.onAllocation?.(event.consumer);
       case "source":
         return handler.onConsumerSource?.(event.consumer, event.producer, event.encoding);
     }

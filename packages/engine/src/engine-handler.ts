@@ -1,4 +1,5 @@
 import type { Consumer } from "./consumer.ts";
+import type { LayerDemand } from "./demand/demand-watcher.ts";
 import type { Producer } from "./producer.ts";
 
 /**
@@ -16,4 +17,8 @@ export interface EngineHandler {
   onConsumerClosed?(consumer: Consumer): void;
   /** A consumer sends its first packet, or goes over to another encoding or producer. */
   onConsumerSource?(consumer: Consumer, producer: Producer, encoding: number): void;
+  /** The highest layers that anybody wants of a producer changed; −1: nobody wants any. */
+  onDemand?(producer: Producer, demand: LayerDemand): void;
+  /** What a subscriber's network allows of a track changed, or why: `consumer.allocation` says it. */
+  onAllocation?(consumer: Consumer): void;
 }

@@ -1,5 +1,7 @@
 import type { Ssrc } from "@cation/rtp/units";
 import type { ArrivalReporter } from "./bandwidth/arrival-reporter.ts";
+import type { AllocationItem } from "./allocation/allocation-item.ts";
+import { SubscriberAllocator } from "./allocation/subscriber-allocator.ts";
 import type { Consumer } from "./consumer.ts";
 import type { ConsumerStream } from "./consumer-stream.ts";
 import type { HeaderExtensionIds } from "./header-extensions.ts";
@@ -42,6 +44,8 @@ export class EngineTransport {
 
   /** Tells the peer how its packets arrive; undefined where that was not negotiated. */
   arrivals: ArrivalReporter | undefined;
+  /** Shares what the network carries among the pictures that go out. */
+  readonly allocator: SubscriberAllocator;
 
   /** Round trip to the peer by its receiver reports; -1 before the first. */
   rttUs = -1;
@@ -54,10 +58,12 @@ export class EngineTransport {
   receivedPackets = 0;
   receivedBytes = 0;
 
+  #order = 0;
   #token = 0;
   #transportSequence = 0;
   #rtcpIndex = 0;
   readonly #nextNumbers = new Map<number, number>();
+  #onAllocated: (consumer: Consumer) => void = () => undefined;
 
   constructor(
     handle: TransportHandle,
@@ -75,6 +81,24 @@ export class EngineTransport {
     this.localSsrc = ((random.nextUint32() | 1) >>> 0) as Ssrc;
     this.demux = demux;
     this.nextReportUs = firstReportUs;
+    this.allocator = new SubscriberAllocator((item, nowUs) => this.#allocated(item, nowUs));
+  }
+
+  /** Place of a new consumer among all that this transport ever had. */
+  nextOrder(): number {
+    return this.#order++;
+  }
+
+  /** Decides anew what each picture gets. Calls `onChanged` for each of which layers or reason changed. */
+  runAllocation(nowUs: number, onChanged: (consumer: Consumer) => void): void {
+    let audioBps = 0;
+    for (const consumer of this.consumers) {
+      if (consumer.params.mode !== "single") continue;
+      if (consumer.allocation === undefined) audioBps += consumer.streams[0].source?.rate.bps(nowUs) ?? 0;
+      else consumer.prepareAllocation(nowUs);
+    }
+    this.#onAllocated = onChanged;
+    this.allocator.run(audioBps, nowUs);
   }
 
   /** Number that a completion will bring back. */
@@ -113,5 +137,12 @@ export class EngineTransport {
       const oldest = numbers.keys().next().value;
       if (oldest !== undefined) numbers.delete(oldest);
     }
+  }
+
+  #allocated(item: AllocationItem, nowUs: number): void {
+    const consumer = this.consumers.find(({ allocation }) => allocation === item);
+    if (consumer === undefined) return;
+    consumer.applyAllocation(nowUs);
+    this.#onAllocated(consumer);
   }
 }

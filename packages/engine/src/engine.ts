@@ -139,6 +139,7 @@ export class Engine {
     transport.demux.addProducer(producer);
     this.#context.feedback.producers.push(producer);
     this.#context.arrivals.refresh(transport);
+    this.#context.demand.changed(producer);
     return producer;
   }
 
@@ -182,6 +183,9 @@ export class Engine {
       if (stream.rtxSsrc !== 0) transport.sendStreams.set(stream.rtxSsrc, stream);
     }
     this.#consumerCount++;
+    if (consumer.allocation !== undefined) transport.allocator.add(consumer.allocation, this.#nowUs);
+    consumer.wakeAllocation(this.#nowUs);
+    this.#context.demand.changed(producer);
     consumer.reselect(this.#nowUs);
     this.#context.settle(this.#nowUs);
     return consumer;
@@ -193,6 +197,17 @@ export class Engine {
     this.#enter(nowUs);
     this.#closeConsumer(consumer);
     this.#context.settle(this.#nowUs);
+  }
+
+  /**
+   * What the network to this transport's peer is thought to carry, audio and repetitions included; infinite where nothing
+   * estimates it. Pictures are shared out within it.
+   */
+  setTargetBitrate(handle: TransportHandle, targetBps: number, nowUs: MonoUs): void {
+    const allocator = this.#transports.get(handle | 0)?.allocator;
+    if (allocator === undefined) return;
+    allocator.setTarget(targetBps, nowUs);
+    this.#context.allocationDueUs = Math.min(this.#context.allocationDueUs, allocator.dueUs);
   }
 
   /** Takes a batch of received packets, and sends on what is to be sent. */
@@ -250,17 +265,16 @@ export class Engine {
     this.#enter(nowUs);
     if (nowUs >= this.#nextActivityUs) this.#checkActivity(nowUs);
     if (nowUs >= this.#context.reportDueUs) this.#sendReports(nowUs);
+    if (nowUs >= this.#context.allocationDueUs) this.#allocate(nowUs);
+    this.#context.demand.run(nowUs);
     this.#context.settle(nowUs);
   }
 
   /** When `poll` has something to do. May lie in the past. */
   nextPollUs(): MonoUs {
-    return Math.min(
-      this.#nextActivityUs,
-      this.#context.reportDueUs,
-      this.#context.feedback.dueUs,
-      this.#context.arrivals.dueUs,
-    ) as MonoUs;
+    const { reportDueUs, allocationDueUs, feedback, arrivals, demand } = this.#context;
+    const mediaDueUs = Math.min(allocationDueUs, feedback.dueUs, arrivals.dueUs, demand.dueUs);
+    return Math.min(this.#nextActivityUs, reportDueUs, mediaDueUs) as MonoUs;
   }
 
   /** Fresh counts over the whole engine. */
@@ -339,6 +353,8 @@ export class Engine {
     if (consumer.closed) return;
     const transport = consumer.transport;
     consumer.close();
+    if (consumer.allocation !== undefined) transport.allocator.remove(consumer.allocation, this.#nowUs);
+    this.#context.allocationDueUs = Math.min(this.#context.allocationDueUs, transport.allocator.dueUs);
     this.#consumerCount--;
     this.#closedMedia.addConsumer(consumer);
     for (const stream of consumer.streams) {
@@ -372,6 +388,18 @@ export class Engine {
         if (stream.active && nowUs - stream.lastPacketUs > encodingTimeoutUs) stream.stop(nowUs);
       }
     }
+  }
+
+  #allocate(nowUs: number): void {
+    let next = Number.POSITIVE_INFINITY;
+    const { events } = this.#context;
+    for (const transport of this.#transports.values()) {
+      if (nowUs >= transport.allocator.dueUs) {
+        transport.runAllocation(nowUs, (consumer) => events.allocationChanged(consumer));
+      }
+      if (transport.allocator.dueUs < next) next = transport.allocator.dueUs;
+    }
+    this.#context.allocationDueUs = next;
   }
 
   #sendReports(nowUs: number): void {

@@ -1,8 +1,11 @@
 import type { CodecKind } from "@cation/rtp/payload/codec-kind";
 import { codecKindOf, CodecKind as Kind } from "@cation/rtp/payload/codec-kind";
 import type { Ssrc } from "@cation/rtp/units";
+import { LayerLadder } from "./allocation/layer-ladder.ts";
+import type { LadderLayer } from "./allocation/layer-ladder.ts";
 import type { CodecParameters } from "./codec-parameters.ts";
 import type { Consumer } from "./consumer.ts";
+import type { LayerDemand } from "./demand/demand-watcher.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
 import { ExtensionPlan } from "./extension-plan.ts";
@@ -10,6 +13,10 @@ import type { ExtensionPlanKey } from "./extension-plan.ts";
 import type { ProducerParams } from "./parameters.ts";
 import { ProducerStream } from "./producer-stream.ts";
 import type { ProducerStreamStats } from "./stats.ts";
+import { ALL_TEMPORAL_LAYERS } from "./temporal-filter.ts";
+
+/** Layers that one stream can have inside (SVC). */
+const MAX_SPATIAL_ID = 7;
 
 /** RTP ingress of a track: its encodings, its codecs, and who consumes it. */
 export class Producer {
@@ -22,6 +29,12 @@ export class Producer {
   /** Whether decoding can only start at some packets: video of a format that the engine knows. */
   hasKeyframes = false;
   closed = false;
+  /** What its layers cost; for allocations. */
+  readonly ladder = new LayerLadder((nowUs) => this.#layers(nowUs));
+  /** When its participant last was the loudest of the room; whose rooms it is say so. */
+  spokeAtUs = Number.NEGATIVE_INFINITY;
+  /** What its sender was told last that anybody wants. */
+  demand: LayerDemand;
   /** By payload type: kind of codec; -1 for none. */
   readonly #codecKinds = new Int8Array(128).fill(-1);
   readonly #codecs: (CodecParameters | undefined)[] = [];
@@ -36,6 +49,12 @@ export class Producer {
     const clockRateHz = params.codecs[0]?.clockRateHz ?? (params.kind === "audio" ? 48_000 : 90_000);
     const usesNack = params.codecs.some((codec) => codec.feedback.nack);
     this.streams = params.encodings.map((_, i) => new ProducerStream(context, this, i, clockRateHz, usesNack));
+    this.demand = { maxSpatialId: this.maxSpatialId, maxTemporalId: ALL_TEMPORAL_LAYERS };
+  }
+
+  /** Highest layer that can be wanted of it. */
+  get maxSpatialId(): number {
+    return this.streams.length > 1 ? this.streams.length - 1 : MAX_SPATIAL_ID;
   }
 
   /** Takes renegotiated parameters over; consumers choose codecs and extensions anew. For the engine. */
@@ -98,7 +117,11 @@ export class Producer {
 
   /** Encodings started or stopped sending: consumers choose anew. */
   activeStreamsChanged(nowUs: number): void {
-    for (const consumer of this.consumers.slice()) consumer.reselect(nowUs);
+    this.ladder.invalidate();
+    for (const consumer of this.consumers.slice()) {
+      consumer.reselect(nowUs);
+      consumer.wakeAllocation(nowUs);
+    }
   }
 
   /** Fresh figures of each encoding; for scrapes. */
@@ -118,6 +141,16 @@ export class Producer {
       nackedPackets: stream.nack?.requested ?? 0,
       keyframesReceived: stream.keyframesReceived,
       keyframeRequestsSent: stream.keyframeRequestsSent,
+    }));
+  }
+
+  #layers(nowUs: number): LadderLayer[] {
+    return this.streams.map(({ index, active, rate }) => ({
+      spatialId: index,
+      temporalId: ALL_TEMPORAL_LAYERS,
+      bitrateBps: rate.bps(nowUs),
+      active,
+      height: 0,
     }));
   }
 

@@ -2,6 +2,7 @@ import type { MonoUs } from "@cation/rtp/units";
 import type { Consumer } from "../consumer.ts";
 import type { EngineConfig } from "../engine-config.ts";
 import { Engine } from "../engine.ts";
+import type { EngineHandler } from "../engine-handler.ts";
 import { GatheringSink } from "../gathering-sink.ts";
 import type { GatheredPacket } from "../gathering-sink.ts";
 import type { TransportHandle } from "../ids.ts";
@@ -38,7 +39,12 @@ export class EngineFixture {
   nowUs = 1_000_000;
   readonly #batch = new ReceiveBatch(64);
 
-  constructor(config: Partial<EngineConfig> = {}, slotCount = 1024, batchCapacity = 8) {
+  constructor(
+    config: Partial<EngineConfig> = {},
+    slotCount = 1024,
+    batchCapacity = 8,
+    handler: Partial<EngineHandler> = {},
+  ) {
     this.store = new MemoryStore(slotCount);
     this.sink = new GatheringSink(this.store, batchCapacity, (packet) => this.sent.push(packet));
     this.engine = new Engine({
@@ -49,6 +55,7 @@ export class EngineFixture {
         onProducerStream: (producer, encoding) => this.started.push({ producer, encoding }),
         onProducerStreamStopped: (producer, encoding) => this.stopped.push({ producer, encoding }),
         onConsumerClosed: (consumer) => this.closedConsumers.push(consumer),
+        ...handler,
       },
     });
     this.engine.poll(this.nowUs as MonoUs);
