@@ -38,7 +38,7 @@ import { StreamDemux } from "./stream-demux.ts";
 const RECEIVE_RECORD_WORDS = RECEIVE_RECORD_BYTES / 4;
 const COMPLETION_RECORD_WORDS = COMPLETION_RECORD_BYTES / 4;
 /** How often encodings are checked for having stopped. */
-const ACTIVITY_CHECK_US = 250_000;
+const ACTIVITY_CHECK_US = 100_000;
 
 /** What an engine is made from. It owns none of it. */
 export interface EngineOptions {
@@ -384,9 +384,7 @@ export class Engine {
     this.#nextActivityUs = nowUs + ACTIVITY_CHECK_US;
     const { encodingTimeoutUs } = this.#context.config;
     for (const producer of this.#context.feedback.producers) {
-      for (const stream of producer.streams) {
-        if (stream.active && nowUs - stream.lastPacketUs > encodingTimeoutUs) stream.stop(nowUs);
-      }
+      producer.checkActivity(encodingTimeoutUs, nowUs);
     }
   }
 

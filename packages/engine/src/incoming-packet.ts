@@ -1,5 +1,7 @@
 import { readU16 } from "@cation/rtp/byte-order";
+import { DependencyDescriptor } from "@cation/rtp/payload/dependency-descriptor";
 import { RtpPacketView } from "@cation/rtp/rtp-packet-view";
+import { Layering } from "./layering.ts";
 import type { PacketStore } from "./packet-store.ts";
 
 const OSN_BYTES = 2;
@@ -43,7 +45,7 @@ export class IncomingPacket {
 
   /* Filled by the payload stage; -1 or 0 where the format has none. */
 
-  /** Bytes of the payload descriptor that consumers rewrite (VP8); 0 where the payload goes out as it came. */
+  /** Bytes of the payload descriptor that consumers rewrite (VP8, VP9); 0 where the payload goes out as it came. */
   descriptorBytes = 0;
   /** Absolute offset of the descriptor in `view.bytes`. */
   descriptorOffset = 0;
@@ -55,6 +57,20 @@ export class IncomingPacket {
   temporalId = 0;
   /** A receiver may go up to this packet's temporal layer here. */
   layerSync = false;
+
+  /** Where not NONE, the fields below say which receivers need the packet. */
+  layering: Layering = Layering.NONE;
+  spatialId = 0;
+  /** Last packet of its frame, which is one spatial layer of a picture. */
+  frameEnd = false;
+  /** VP9: picture id, continued to 15 bits; dependency descriptor: frame number, 16 bits. */
+  frameId = -1;
+  /** VP9: needs earlier pictures (P). */
+  interPicturePredicted = false;
+  /** A higher spatial layer needs it. */
+  usedAbove = true;
+  /** Layering.DEPENDENCY: its descriptor. */
+  readonly dependency = new DependencyDescriptor();
 
   readonly #store: PacketStore;
 
@@ -110,5 +126,11 @@ export class IncomingPacket {
     this.tl0PictureIndex = -1;
     this.temporalId = 0;
     this.layerSync = false;
+    this.layering = Layering.NONE;
+    this.spatialId = 0;
+    this.frameEnd = false;
+    this.frameId = -1;
+    this.interPicturePredicted = false;
+    this.usedAbove = true;
   }
 }

@@ -1,44 +1,37 @@
 import { isKeyframeStart } from "@cation/rtp/payload/keyframe";
 import { CodecKind } from "@cation/rtp/payload/codec-kind";
+import { DependencyStructure } from "@cation/rtp/payload/dependency-structure";
 import { Vp8Payload } from "@cation/rtp/payload/vp8";
-import { pictureIdDelta } from "@cation/rtp/sequence";
+import { Vp9Payload } from "@cation/rtp/payload/vp9";
 import { DropReason } from "./drop-reason.ts";
+import { FrameSizeReader } from "./frame-size-reader.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
+import { Layering } from "./layering.ts";
+import type { StreamLayers } from "./stream-layers.ts";
 
-/** Continues 7- and 15-bit picture ids of one stream to 15 bits, as consumers write them (RFC 7741 §4.2). */
-export class PictureIdUnwrapper {
-  /** Newest id; -1 before the first. */
-  highest = -1;
+const NO_STRUCTURE = new DependencyStructure();
 
-  unwrap(pictureId: number, bits: number): number {
-    if (this.highest < 0 || bits === 15) {
-      this.highest = pictureId;
-      return pictureId;
-    }
-    const delta = pictureIdDelta(pictureId, this.highest, bits);
-    const unwrapped = (this.highest + delta) & 0x7fff;
-    if (delta > 0) this.highest = unwrapped;
-    return unwrapped;
-  }
-
-  reset(): void {
-    this.highest = -1;
-  }
-}
-
-/** Looks into payloads as far as forwarding needs it: descriptor fields and keyframe starts. One in an engine. */
+/** Looks into payloads as far as forwarding needs it: descriptor fields, layers and keyframe starts. One in an engine. */
 export class PayloadStage {
   readonly #vp8 = new Vp8Payload();
+  readonly #vp9 = new Vp9Payload();
+  readonly #sizes = new FrameSizeReader();
 
-  /** Fills the payload fields of `packet`, whose payload is not empty. */
-  describe(packet: IncomingPacket, codec: CodecKind, pictureIds: PictureIdUnwrapper): DropReason {
+  /**
+   * Fills the payload fields of `packet`, whose payload is not empty, and notes in `layers` what it says of those that
+   * follow. `descriptorId`: id of the dependency descriptor, 0 where it was not negotiated.
+   */
+  describe(packet: IncomingPacket, codec: CodecKind, layers: StreamLayers, descriptorId: number): DropReason {
     switch (codec) {
       case CodecKind.VP8:
-        return this.#describeVp8(packet, pictureIds);
+        return this.#describeVp8(packet, layers);
       case CodecKind.VP9:
+        return this.#describeVp9(packet, layers);
       case CodecKind.H264:
       case CodecKind.AV1:
         packet.keyframeStart = isKeyframeStart(codec, packet.view.bytes, packet.payloadStart, packet.payloadBytes);
+        if (packet.keyframeStart) this.#readSize(packet, codec, layers);
+        if (descriptorId > 0) describeDependencies(packet, layers, descriptorId);
         return DropReason.NONE;
       default:
         packet.keyframeStart = true;
@@ -48,13 +41,18 @@ export class PayloadStage {
 
   /** The descriptor alone, for sending a packet again. */
   describeDescriptor(packet: IncomingPacket, codec: CodecKind): void {
-    if (codec !== CodecKind.VP8) return;
-    if (!this.#vp8.set(packet.view.bytes, packet.payloadStart, packet.payloadBytes)) return;
-    packet.descriptorBytes = this.#vp8.descriptorBytes;
-    packet.descriptorOffset = packet.payloadStart;
+    const { bytes } = packet.view;
+    const start = packet.payloadStart;
+    if (codec === CodecKind.VP8 && this.#vp8.set(bytes, start, packet.payloadBytes)) {
+      packet.descriptorBytes = this.#vp8.descriptorBytes;
+    } else if (codec === CodecKind.VP9 && this.#vp9.set(bytes, start, packet.payloadBytes)) {
+      packet.descriptorBytes = rewrittenVp9Bytes(this.#vp9);
+      packet.layering = Layering.VP9;
+    }
+    packet.descriptorOffset = start;
   }
 
-  #describeVp8(packet: IncomingPacket, pictureIds: PictureIdUnwrapper): DropReason {
+  #describeVp8(packet: IncomingPacket, layers: StreamLayers): DropReason {
     const vp8 = this.#vp8;
     const start = packet.payloadStart;
     if (!vp8.set(packet.view.bytes, start, packet.payloadBytes)) return DropReason.DESCRIPTOR_MALFORMED;
@@ -65,7 +63,92 @@ export class PayloadStage {
     packet.tl0PictureIndex = vp8.tl0PictureIndex;
     packet.temporalId = vp8.temporalId;
     packet.layerSync = vp8.layerSync;
-    if (vp8.pictureId >= 0) packet.pictureId = pictureIds.unwrap(vp8.pictureId, vp8.pictureIdBits);
+    if (vp8.keyframe && vp8.width > 0) {
+      layers.widths[0] = vp8.width;
+      layers.heights[0] = vp8.height;
+    }
+    if (vp8.pictureId >= 0) packet.pictureId = layers.pictureIds.unwrap(vp8.pictureId, vp8.pictureIdBits);
     return DropReason.NONE;
   }
+
+  #describeVp9(packet: IncomingPacket, layers: StreamLayers): DropReason {
+    const vp9 = this.#vp9;
+    const start = packet.payloadStart;
+    if (!vp9.set(packet.view.bytes, start, packet.payloadBytes)) return DropReason.DESCRIPTOR_MALFORMED;
+    packet.keyframeStart = vp9.keyframe;
+    packet.frameStart = vp9.startOfFrame;
+    packet.frameEnd = vp9.endOfFrame;
+    if (vp9.hasScalabilityStructure) this.#takeVp9Structure(layers);
+    // Without picture ids there are no layers to tell apart, and nothing to continue.
+    if (vp9.pictureId < 0) return DropReason.NONE;
+    packet.layering = Layering.VP9;
+    packet.descriptorBytes = rewrittenVp9Bytes(vp9);
+    packet.descriptorOffset = start;
+    packet.frameId = layers.pictureIds.unwrap(vp9.pictureId, vp9.pictureIdBits);
+    packet.tl0PictureIndex = vp9.tl0PictureIndex;
+    packet.temporalId = vp9.temporalId;
+    packet.spatialId = vp9.spatialId;
+    packet.layerSync = vp9.switchingUp;
+    packet.interPicturePredicted = vp9.interPicturePredicted;
+    packet.usedAbove = !vp9.notReferenceForUpper;
+    if (vp9.spatialId >= layers.spatialCount) layers.setSpatialCount(vp9.spatialId + 1);
+    return DropReason.NONE;
+  }
+
+  #takeVp9Structure(layers: StreamLayers): void {
+    const vp9 = this.#vp9;
+    layers.setSpatialCount(vp9.spatialLayerCount);
+    for (let i = 0; i < vp9.spatialLayerCount; i++) {
+      if (vp9.widths[i] === 0) continue;
+      layers.widths[i] = vp9.widths[i];
+      layers.heights[i] = vp9.heights[i];
+    }
+  }
+
+  #readSize(packet: IncomingPacket, codec: CodecKind, layers: StreamLayers): void {
+    const sizes = this.#sizes;
+    const { bytes } = packet.view;
+    const found =
+      codec === CodecKind.H264
+        ? sizes.readH264(bytes, packet.payloadStart, packet.payloadBytes)
+        : sizes.readAv1(bytes, packet.payloadStart, packet.payloadBytes);
+    if (!found) return;
+    layers.widths[0] = sizes.width;
+    layers.heights[0] = sizes.height;
+  }
+}
+
+/**
+ * Reads the dependency descriptor (AV1 RTP, appendix A). Where its template is not known, since the packet with the
+ * structure is still missing, the packet counts as one that all receivers need.
+ */
+function describeDependencies(packet: IncomingPacket, layers: StreamLayers, descriptorId: number): void {
+  const { view, dependency } = packet;
+  const offset = view.findExtension(descriptorId);
+  if (offset < 0) return;
+  if (!dependency.set(view.bytes, offset, view.extensionBytes, layers.structure ?? NO_STRUCTURE)) return;
+  layers.takeDescriptor(dependency, packet.extSeq);
+  packet.layering = Layering.DEPENDENCY;
+  packet.frameId = dependency.frameNumber;
+  packet.frameStart = dependency.startOfFrame;
+  packet.frameEnd = dependency.endOfFrame;
+  packet.spatialId = dependency.spatialId;
+  packet.temporalId = dependency.temporalId;
+  packet.usedAbove = isUsedAbove(packet, layers);
+}
+
+/** Whether a decode target of a higher spatial layer needs the frame. */
+function isUsedAbove(packet: IncomingPacket, layers: StreamLayers): boolean {
+  const structure = layers.structure as DependencyStructure;
+  const { dtis } = packet.dependency;
+  for (let target = 0; target < structure.decodeTargetCount; target++) {
+    if (structure.targetSpatialIds[target] > packet.spatialId && dtis[target] !== 0) return true;
+  }
+  return false;
+}
+
+/** Bytes up to the last one that consumers rewrite: flags, picture id, layer indices, TL0PICIDX (RFC 9628 §4.2). */
+function rewrittenVp9Bytes(vp9: Vp9Payload): number {
+  if (vp9.pictureId < 0) return 0;
+  return 1 + (vp9.pictureIdBits === 15 ? 2 : 1) + (vp9.hasLayerIndices ? 1 : 0) + (vp9.tl0PictureIndex >= 0 ? 1 : 0);
 }

@@ -6,12 +6,12 @@ import type { EngineContext } from "./engine-context.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
 import { KeyframeRequester } from "./keyframe-requester.ts";
 import { NackGenerator } from "./nack-generator.ts";
-import { PictureIdUnwrapper } from "./payload-stage.ts";
 import type { Producer } from "./producer.ts";
 import { RateWindow } from "./rate-window.ts";
 import { ReceivedWindow, WindowState } from "./received-window.ts";
 import { ReceptionStatistics } from "./reception-statistics.ts";
 import { SenderClock } from "./sender-clock.ts";
+import { StreamLayers } from "./stream-layers.ts";
 
 /** RFC 3550 App. A.1: a larger step is no loss but a restart. */
 const MAX_DROPOUT = 3000;
@@ -40,6 +40,7 @@ export class ProducerStream {
   /** Undefined where NACK was not negotiated. */
   readonly nack: NackGenerator | undefined;
   readonly rate = new RateWindow();
+  readonly layers = new StreamLayers();
 
   /** Consumers that get each packet, and those that wait for a keyframe to begin. */
   readonly forwarding: ConsumerStream[] = [];
@@ -58,7 +59,6 @@ export class ProducerStream {
   readonly #context: EngineContext;
   readonly #unwrapper = new SequenceUnwrapper();
   readonly #window = new ReceivedWindow();
-  readonly #pictureIds = new PictureIdUnwrapper();
   /** The number that would confirm a restart; -1 for none. */
   #suspect = -1;
   #lastKeyframeTimestamp = -1;
@@ -87,8 +87,12 @@ export class ProducerStream {
     if (order !== DropReason.NONE) return order;
     this.#count(packet, nowUs);
     if (packet.payloadBytes > 0) {
-      const described = this.#context.payloads.describe(packet, codec, this.#pictureIds);
+      const descriptorId = this.producer.params.extensions.dependencyDescriptor;
+      const described = this.#context.payloads.describe(packet, codec, this.layers, descriptorId);
       if (described !== DropReason.NONE) return described;
+    }
+    if (this.producer.hasKeyframes && this.layers.add(packet, packet.view.length, nowUs)) {
+      this.producer.activeStreamsChanged(nowUs);
     }
     if (packet.keyframeStart && this.producer.hasKeyframes) this.#keyframe(packet);
     this.#forward(packet);
@@ -109,6 +113,13 @@ export class ProducerStream {
     if (!this.producer.hasKeyframes) return;
     this.keyframes.request(nowUs);
     this.#context.feedback.wake(this.keyframes.dueUs);
+  }
+
+  /** Looks whether the encoding, or a layer inside it, has stopped; to be called some times a second. */
+  checkActivity(timeoutUs: number, nowUs: number): void {
+    if (!this.active) return;
+    if (nowUs - this.lastPacketUs > timeoutUs || this.producer.activity.isStalled(this.index, nowUs)) this.stop(nowUs);
+    else if (this.layers.check(nowUs)) this.producer.activeStreamsChanged(nowUs);
   }
 
   /** Nothing came for a while, or the sender said goodbye. */
@@ -137,7 +148,10 @@ export class ProducerStream {
       return state === WindowState.DUPLICATE ? DropReason.DUPLICATE : DropReason.TOO_OLD;
     }
     this.#suspect = -1;
-    if (extSeq > highest) this.#lastTimestamp = packet.timestamp;
+    if (extSeq > highest) {
+      if (packet.timestamp !== this.#lastTimestamp) this.producer.activity.frame(this.index, nowUs);
+      this.#lastTimestamp = packet.timestamp;
+    }
     packet.extSeq = extSeq;
     packet.sourceKey = this.sourceKey;
     if (this.nack !== undefined) this.#trackGaps(this.nack, highest, extSeq, nowUs);
@@ -180,7 +194,7 @@ export class ProducerStream {
     this.sourceKey = this.#context.nextSourceKey();
     this.#unwrapper.reset();
     this.#window.reset();
-    this.#pictureIds.reset();
+    this.layers.reset();
     this.reception.reset();
     this.nack?.clear();
     if (!this.producer.hasKeyframes) return;

@@ -10,6 +10,8 @@ import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
 import { ExtensionPlan } from "./extension-plan.ts";
 import type { ExtensionPlanKey } from "./extension-plan.ts";
+import { LayerActivity } from "./layer-activity.ts";
+import type { LayerInfo } from "./layer-info.ts";
 import type { ProducerParams } from "./parameters.ts";
 import { ProducerStream } from "./producer-stream.ts";
 import type { ProducerStreamStats } from "./stats.ts";
@@ -26,6 +28,8 @@ export class Producer {
   /** In the order of `params.encodings`: lowest quality first. */
   readonly streams: readonly ProducerStream[];
   readonly consumers: Consumer[] = [];
+  /** Which encodings go on and which have stopped. */
+  readonly activity: LayerActivity;
   /** Whether decoding can only start at some packets: video of a format that the engine knows. */
   hasKeyframes = false;
   closed = false;
@@ -48,6 +52,7 @@ export class Producer {
     this.#takeCodecs(params);
     const clockRateHz = params.codecs[0]?.clockRateHz ?? (params.kind === "audio" ? 48_000 : 90_000);
     const usesNack = params.codecs.some((codec) => codec.feedback.nack);
+    this.activity = new LayerActivity(params.encodings.length);
     this.streams = params.encodings.map((_, i) => new ProducerStream(context, this, i, clockRateHz, usesNack));
     this.demand = { maxSpatialId: this.maxSpatialId, maxTemporalId: ALL_TEMPORAL_LAYERS };
   }
@@ -124,6 +129,30 @@ export class Producer {
     }
   }
 
+  /**
+   * The layers of the track, lowest first: spatial layers are its encodings or, where there is one encoding only, the
+   * layers inside it. Fresh, for allocation and statistics; empty for audio.
+   */
+  layers(nowUs: number): readonly LayerInfo[] {
+    const infos: LayerInfo[] = [];
+    if (!this.hasKeyframes) return infos;
+    if (this.streams.length > 1) {
+      for (const stream of this.streams) pushLayers(infos, stream, stream.index, 0, nowUs);
+      return infos;
+    }
+    const [stream] = this.streams;
+    for (let spatialId = 0; spatialId < stream.layers.spatialCount; spatialId++) {
+      pushLayers(infos, stream, spatialId, spatialId, nowUs);
+    }
+    return infos;
+  }
+
+  /** Looks whether encodings or layers have stopped. */
+  checkActivity(timeoutUs: number, nowUs: number): void {
+    this.activity.check();
+    for (const stream of this.streams) stream.checkActivity(timeoutUs, nowUs);
+  }
+
   /** Fresh figures of each encoding; for scrapes. */
   stats(nowUs: number): ProducerStreamStats[] {
     return this.streams.map((stream) => ({
@@ -164,6 +193,23 @@ export class Producer {
       if (codec.rtxPayloadType > 0) this.#associated[codec.rtxPayloadType] = codec.payloadType;
     }
     this.hasKeyframes = params.kind === "video" && params.codecs.some((codec) => hasKeyframes(codec));
+  }
+}
+
+/** One spatial layer, once for each of its temporal layers. `spatialId` is the track's, `inner` the stream's. */
+function pushLayers(infos: LayerInfo[], stream: ProducerStream, spatialId: number, inner: number, nowUs: number): void {
+  const { layers } = stream;
+  const active = stream.active && inner <= layers.topSpatialId;
+  const top = stream.producer.streams.length > 1 ? layers.topSpatialId : inner;
+  for (let temporalId = 0; temporalId <= layers.maxTemporalId; temporalId++) {
+    infos.push({
+      spatialId,
+      temporalId,
+      bitrateBps: layers.bitrateBps(top, temporalId, nowUs),
+      active,
+      width: layers.widths[top],
+      height: layers.heights[top],
+    });
   }
 }
 
