@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { loadFixture } from "../../rtp/fixtures/fixture.ts";
+import { loadFixture } from "@cation/rtp/fixtures/fixture";
 import { HEADER_EXTENSION_URIS, NO_HEADER_EXTENSIONS } from "./header-extensions.ts";
 import type { HeaderExtensionIds } from "./header-extensions.ts";
 import type { TrackId } from "./ids.ts";
