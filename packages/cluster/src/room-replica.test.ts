@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LeaveReason } from "@cation/proto/state/v1/state";
-import type { RoomEvent, RoomSnapshot } from "@cation/proto/state/v1/state";
+import { LeaveReason, RoomSnapshot } from "@cation/proto/state/v1/state";
+import type { RoomEvent } from "@cation/proto/state/v1/state";
 import { VirtualClock } from "@cation/service-kit/virtual-clock";
 import { RoomReplica } from "./room-replica.ts";
 import type { RoomChange } from "./room-replica.ts";
@@ -116,12 +116,13 @@ test("events of other rooms and unknown changes are harmless", () => {
     participants: [],
     tracks: [],
     participantCount: 1,
+    relayPlan: undefined,
   });
   const event = { epoch: 1, version: 2, change: undefined, publisher: undefined, participantCount: 4 };
   expect(replica.applyEvent({ ...event, roomId: "other" })).toBe("duplicate");
   expect(replica.applyEvent({ ...event, roomId: "r" })).toBe("applied");
   expect(replica.participantCount).toBe(4);
-  expect(replica.applySnapshot({ room: undefined, participants: [], tracks: [], participantCount: 0 })).toBe(false);
+  expect(replica.applySnapshot(RoomSnapshot.create())).toBe(false);
   replica.applyEvent({ ...event, roomId: "r", version: 3, change: { $case: "roomEnded", value: {} } });
   expect(replica.ended).toBe(true);
 });

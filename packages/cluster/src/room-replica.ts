@@ -1,5 +1,6 @@
 import { Room, RoomSnapshot } from "@cation/proto/state/v1/state";
-import type { Participant, RoomEvent, Track } from "@cation/proto/state/v1/state";
+import type { Participant, RelayPlan, RoomEvent, Track } from "@cation/proto/state/v1/state";
+import { applyPlanChange } from "./relay-plan.ts";
 
 /**
  * What changed in a replica. `reset`: everything may have; the value is the room as it is known now. The others are
@@ -32,6 +33,7 @@ export class RoomReplica {
   #participantCount = 0;
   #publishers = new Map<string, Participant>();
   #tracks = new Map<string, Track>();
+  #relayPlan: RelayPlan | undefined;
   #early = new Map<number, RoomEvent>();
   #newerEpoch = 0;
 
@@ -70,6 +72,11 @@ export class RoomReplica {
     return this.#tracks;
   }
 
+  /** How tracks travel between the nodes; undefined while the room is on one. */
+  get relayPlan(): RelayPlan | undefined {
+    return this.#relayPlan;
+  }
+
   /** Whether the room was closed. */
   get ended(): boolean {
     return this.#ended;
@@ -87,6 +94,7 @@ export class RoomReplica {
       participants: [...this.#publishers.values()],
       tracks: [...this.#tracks.values()],
       participantCount: this.#participantCount,
+      relayPlan: this.#relayPlan,
     });
   }
 
@@ -101,6 +109,7 @@ export class RoomReplica {
     this.#participantCount = snapshot.participantCount;
     this.#publishers = new Map(snapshot.participants.map((participant) => [participant.participantId, participant]));
     this.#tracks = new Map(snapshot.tracks.map((track) => [track.trackId, track]));
+    this.#relayPlan = snapshot.relayPlan;
     this.#onChange({ $case: "reset", value: snapshot }, this);
     this.#applyEarly();
     return true;
@@ -164,6 +173,9 @@ export class RoomReplica {
         break;
       case "trackMuted":
         this.#setMuted(change.value.trackId, change.value.muted);
+        break;
+      case "relayPlanChanged":
+        this.#relayPlan = applyPlanChange(this.#relayPlan, change.value);
         break;
       case "roomEnded":
         this.#ended = true;

@@ -15,7 +15,10 @@ async function open(...args: ConstructorParameters<typeof IslbFixture>): Promise
   fixture = new IslbFixture(...args);
   islb = await fixture.startIslb();
   events.length = 0;
-  subscribeRoomEvents(fixture.events, "r", (event) => events.push(event));
+  // Relay plans have tests of their own.
+  subscribeRoomEvents(fixture.events, "r", (event) => {
+    if (event.change?.$case !== "relayPlanChanged") events.push(event);
+  });
 }
 beforeEach(() => open());
 afterEach(async () => {

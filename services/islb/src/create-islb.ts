@@ -15,6 +15,7 @@ import { IslbServiceImplementation } from "./islb-service.ts";
 import { NodeReports } from "./node-reports.ts";
 import { NodeSweeper } from "./node-sweeper.ts";
 import type { NodeProbe } from "./node-sweeper.ts";
+import { RelayPlans } from "./relay-plan/relay-plans.ts";
 import { StoreCalm } from "./store-calm.ts";
 
 export interface IslbDeps {
@@ -43,12 +44,15 @@ export interface Islb extends Service {
 /** Makes an islb: stateless but for what saves work, so that any number of them may run on one store. */
 export function createIslb(deps: IslbDeps): Islb {
   const metrics = createMetricsRegistry("islb");
+  const relayPlans = new RelayPlans();
   const context: IslbContext = {
     ...deps,
+    relayPlans,
     settings: deps.config,
     metrics: createIslbMetrics(metrics, deps.events),
     calm: new StoreCalm(deps.clock),
   };
+  relayPlans.serve(context);
   const reports = new NodeReports(context);
   const sweeper = new NodeSweeper({ context, probe: deps.probe, onRemoved: (nodeId) => reports.forget(nodeId) });
   return {
@@ -57,6 +61,9 @@ export function createIslb(deps: IslbDeps): Islb {
     findUnreadiness: () => (context.calm.reachable ? undefined : "the store cannot be reached"),
     start: () => sweeper.start(),
     drain: () => Promise.resolve(),
-    close: () => sweeper.stop(),
+    close: async () => {
+      relayPlans.close();
+      await sweeper.stop();
+    },
   };
 }

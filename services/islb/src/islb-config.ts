@@ -41,6 +41,12 @@ const decisions = {
     default: 3_000,
     description: "How long a placed participant counts before the node's reports show it.",
   }),
+  relayFanOut: Type.Integer({
+    minimum: 2,
+    maximum: 64,
+    default: 8,
+    description: "Nodes that one node may feed in a room's relay trees.",
+  }),
   leaseMs: Type.Integer({
     minimum: 500,
     maximum: 3_000,

@@ -7,6 +7,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import type { IslbSettings } from "./islb-config.ts";
 import type { IslbMetrics } from "./islb-metrics.ts";
+import type { RelayPlans } from "./relay-plan/relay-plans.ts";
 import type { StoreCalm } from "./store-calm.ts";
 
 /** What every part of islb works with. */
@@ -21,6 +22,7 @@ export interface IslbContext {
   readonly settings: IslbSettings;
   readonly metrics: IslbMetrics;
   readonly calm: StoreCalm;
+  readonly relayPlans: RelayPlans;
 }
 
 /** Tells everybody of a change. Returns it, for what else is done with it. */
@@ -29,6 +31,7 @@ export function publishChange<T extends StoredChange>(context: IslbContext, chan
     publishRoomEvent(context.events, event);
     context.metrics.events.inc({ change: event.change?.$case ?? "none" });
   }
+  context.relayPlans.follow(change.events);
   return change;
 }
 

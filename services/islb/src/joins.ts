@@ -32,9 +32,10 @@ export async function join(context: IslbContext, request: JoinRequest): Promise<
   const joined = await store.joinRoom({ roomId, participant, maxParticipants: request.maxParticipants });
   publishChange(context, joined);
   if (seemsFull) await reserve();
+  const room = await context.relayPlans.include(joined.room, node.nodeId, occupancy);
   const { participantId, nodeId } = participant;
   logger.debug({ roomId, participantId, nodeId, replaced: joined.replaced?.participantId }, "joined");
-  return { participant, node, room: joined.room, replacedParticipantId: joined.replaced?.participantId ?? "" };
+  return { participant, node, room, replacedParticipantId: joined.replaced?.participantId ?? "" };
 }
 
 function isFull({ participants, maxParticipants }: RoomOccupancy): boolean {

@@ -34,6 +34,7 @@ export class NodeReports {
     const node = checkReport(request);
     const roomIds = request.rooms.map(({ roomId }) => roomId);
     const others = await registry.report(node, roomIds, settings.leaseMs);
+    this.#context.relayPlans.noteReport(node, roomIds);
     const staleRoomIds: string[] = [];
     const corrections: RoomCorrection[] = [];
     await this.#compareReported(node, request.rooms, staleRoomIds, corrections);

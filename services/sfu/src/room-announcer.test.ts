@@ -30,7 +30,13 @@ class Told {
 
   snapshot(participants: Participant[], tracks: Track[], version = this.#replica.version + 5): void {
     const room = Room.fromPartial({ roomId: "r", epoch: 1, version });
-    this.#replica.applySnapshot({ room, participants, tracks, participantCount: participants.length });
+    this.#replica.applySnapshot({
+      room,
+      participants,
+      tracks,
+      participantCount: participants.length,
+      relayPlan: undefined,
+    });
   }
 
   event(change: RoomEvent["change"], participantCount = 10, publisher?: Participant): string[] {

@@ -42,6 +42,9 @@ export class RoomAnnouncer {
         return this.#tracks.delete(change.value.trackId) ? [change] : [];
       case "trackMuted":
         return this.#setMuted(change.value.trackId, change.value.muted);
+      case "relayPlanChanged":
+        // Between nodes only.
+        return [];
       case "roomEnded":
         // Told by the end of each session.
         return [];
@@ -50,7 +53,7 @@ export class RoomAnnouncer {
 
   #announceSnapshot(snapshot: RoomSnapshot): EventBody[] {
     const bodies = [...this.#announceGone(snapshot), ...this.#announceNew(snapshot)];
-    return bodies.length > MAX_DIFF_EVENTS ? [{ $case: "roomReset", value: snapshot }] : bodies;
+    return bodies.length > MAX_DIFF_EVENTS ? [{ $case: "roomReset", value: forClients(snapshot) }] : bodies;
   }
 
   /** Of viewers nothing is known after a snapshot: those announced are forgotten, rather than kept as ghosts. */
@@ -111,6 +114,11 @@ export class RoomAnnouncer {
     this.#tracks.set(trackId, { ...track, muted });
     return [{ $case: "trackMuted", value: { trackId, participantId: track.participantId, muted } }];
   }
+}
+
+/** How nodes pass tracks on is no business of clients. */
+export function forClients(snapshot: RoomSnapshot): RoomSnapshot {
+  return { ...snapshot, relayPlan: undefined };
 }
 
 function isWorthAnnouncing(participant: Participant, participantCount: number): boolean {

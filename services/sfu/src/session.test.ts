@@ -218,7 +218,7 @@ describe("session streams", () => {
         $case: "open",
         value: {
           participant,
-          room: { ...old, participants: [], tracks: [], participantCount: 1 },
+          room: { ...old, participants: [], tracks: [], participantCount: 1, relayPlan: undefined },
           autoSubscribe: true,
         },
       },

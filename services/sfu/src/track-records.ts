@@ -48,7 +48,7 @@ const LINK_FEEDBACK: CodecParameters["feedback"] = {
 
 /** Payload types as told to the other end of a link. */
 export function toRelayPayloads(codecs: readonly CodecParameters[]): RelayPayload[] {
-  return codecs.map((codec) => ({ payloadType: codec.payloadType, codec: toCodecRecord(codec) }));
+  return codecs.map((codec) => ({ payloadType: codec.payloadType, rtxPayloadType: 0, codec: toCodecRecord(codec) }));
 }
 
 /** Payload types as the other end of a link told them; what cannot be one is left out. */

@@ -264,7 +264,7 @@ describe("closing", () => {
     };
     link.onEnd = (error) => void events.push(`end ${error?.code}`);
     link.onClose = () => void events.push("close");
-    link.write({ up: { $case: "subscribe", value: { trackId: "t" } } });
+    link.write({ up: { $case: "subscribe", value: { trackId: "t", originNodeId: "" } } });
     await waitUntil(() => events.includes("close") && over === 1);
     expect(events).toEqual(["message", "end undefined", "close"]);
     const nobody = openDuplex(RelayServiceDefinition, "link", `127.0.0.1:${await findFreePort()}`);

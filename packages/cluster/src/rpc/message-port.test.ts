@@ -106,11 +106,11 @@ describe("calls to a thread", () => {
     const stream = sfu.session(never)[Symbol.asyncIterator]().next().catch(code);
     const link = connection.openDuplex(RelayServiceDefinition, "link");
     const linkEnd = new Promise<string | undefined>((resolve) => (link.onEnd = (error) => resolve(error?.code)));
-    link.write({ up: { $case: "subscribe", value: { trackId: "t" } } });
+    link.write({ up: { $case: "subscribe", value: { trackId: "t", originNodeId: "" } } });
     if (how === "is terminated") await thread.terminate();
     else void sfu.inspect({ roomId: how }).catch(code);
     expect(await Promise.all([unary, stream, linkEnd])).toEqual(Array.from({ length: 3 }, () => "SFU_UNAVAILABLE"));
-    expect(link.write({ up: { $case: "subscribe", value: { trackId: "t" } } })).toBe(false);
+    expect(link.write({ up: { $case: "subscribe", value: { trackId: "t", originNodeId: "" } } })).toBe(false);
     await expect(sfu.inspect({ roomId: "" })).rejects.toMatchObject({ code: "SFU_UNAVAILABLE" });
   });
 });

@@ -53,7 +53,7 @@ function batch(bytes: number): LinkDown {
 }
 
 function subscribe(trackId: string): LinkUp {
-  return { up: { $case: "subscribe", value: { trackId } } };
+  return { up: { $case: "subscribe", value: { trackId, originNodeId: "" } } };
 }
 
 /** A promise that a test settles. */

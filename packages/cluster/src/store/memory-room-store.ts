@@ -18,6 +18,7 @@ import type {
   RoomStore,
   RoomStoreOptions,
   RosterPage,
+  SetRelayPlan,
   SetTrackMuted,
   StoredChange,
   UnpublishTrack,
@@ -85,6 +86,14 @@ export class MemoryRoomStore implements RoomStore {
     if (!room) throw new CodedError("TRACK_NOT_FOUND");
     room.fence(epoch, this.#clock.nowMs());
     room.setTrackMuted(trackId, muted);
+    return this.#commit(room);
+  }
+
+  async setRelayPlan({ roomId, epoch, plan, change }: SetRelayPlan): Promise<StoredChange> {
+    const room = this.#find(roomId);
+    if (!room) return unchanged(room);
+    room.fence(epoch, this.#clock.nowMs());
+    room.setRelayPlan(plan, change);
     return this.#commit(room);
   }
 

@@ -1,6 +1,6 @@
 import type { GoneParticipant } from "@cation/proto/islb/v1/islb";
-import { LeaveReason, Participant, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
-import type { Room } from "@cation/proto/state/v1/state";
+import { LeaveReason, Participant, RelayPlan, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
+import type { RelayPlanChange, Room } from "@cation/proto/state/v1/state";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { RoomOccupancy, RoomPoint } from "./room-store.ts";
 import { SortedIds } from "./sorted-ids.ts";
@@ -31,6 +31,7 @@ export class MemoryRoom {
   /** Track ids by publisher. */
   readonly #published = new Map<string, Set<string>>();
   readonly #departed = new Map<string, Departure>();
+  #relayPlan: RelayPlan | undefined;
 
   constructor(roomId: string, epoch: number, nowMs: number, maxParticipants: number) {
     this.roomId = roomId;
@@ -149,6 +150,13 @@ export class MemoryRoom {
     this.#publish({ $case: "trackMuted", value: { trackId, participantId: track.participantId, muted } });
   }
 
+  /** Takes a plan that follows the present one; another is passed over. */
+  setRelayPlan(plan: RelayPlan, change: RelayPlanChange): void {
+    if (plan.version !== (this.#relayPlan?.version ?? 0) + 1) return;
+    this.#relayPlan = RelayPlan.fromPartial(plan);
+    this.#publish({ $case: "relayPlanChanged", value: change });
+  }
+
   snapshot(): RoomSnapshot {
     const publishers = [...this.#published.keys()].map((id) => (this.#members.get(id) as Member).participant);
     return RoomSnapshot.fromPartial({
@@ -156,6 +164,7 @@ export class MemoryRoom {
       participants: publishers,
       tracks: [...this.#tracks.values()],
       participantCount: this.#members.size,
+      relayPlan: this.#relayPlan,
     });
   }
 

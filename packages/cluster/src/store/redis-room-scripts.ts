@@ -109,9 +109,10 @@ local function getMany(key, names)
   return values
 end
 
--- Created, limit, records of those who publish, tracks by id.
+-- Created, limit, records of those who publish, tracks by id, relay plan.
 local function snapshot()
-  return room.created, room.max, getMany(PARTICIPANTS, redis.call('HKEYS', PUBLISHERS)), redis.call('HGETALL', TRACKS)
+  local publishers = getMany(PARTICIPANTS, redis.call('HKEYS', PUBLISHERS))
+  return room.created, room.max, publishers, redis.call('HGETALL', TRACKS), redis.call('HGET', ROOM, 'plan') or ''
 end
 
 -- Ids on a node: members of the placement that begin with its name. No UTF-8 text has a byte 255.
@@ -224,6 +225,18 @@ redis.call('HSET', TRACKS, track, netstring(muted) .. string.sub(known, #netstri
 room.version = room.version + 1
 commit()
 return reply('ok', 1, now[2])
+`);
+
+/** ARGV: version of the plan, message. Reply: whether it took the place of the one before. */
+export const RELAY_PLAN_SCRIPT = script(`
+if not room then return reply('ok', 0) end
+if isStale() then return reply('STALE_EPOCH') end
+local version = tonumber(ARGV[5])
+if tonumber(redis.call('HGET', ROOM, 'planVersion') or '0') ~= version - 1 then return reply('ok', 0) end
+redis.call('HSET', ROOM, 'plan', ARGV[6], 'planVersion', digits(version))
+room.version = room.version + 1
+commit()
+return reply('ok', 1)
 `);
 
 /** Reply: the room. */

@@ -1,4 +1,4 @@
-import { LeaveReason, Participant, RoomEvent, Track } from "@cation/proto/state/v1/state";
+import { LeaveReason, Participant, RelayPlan, RoomEvent, Track } from "@cation/proto/state/v1/state";
 import type { RoomSnapshot } from "@cation/proto/state/v1/state";
 import { CodedError, isErrorCode } from "@cation/service-kit/coded-error";
 import { decodeNetstrings } from "./netstring.ts";
@@ -19,6 +19,7 @@ import type {
   RoomStore,
   RoomStoreOptions,
   RosterPage,
+  SetRelayPlan,
   SetTrackMuted,
   StoredChange,
   UnpublishTrack,
@@ -104,6 +105,12 @@ export class RedisRoomStore implements RoomStore {
       reply,
       reply.rest[0] === 1 ? [{ $case: "trackMuted", value: { trackId, participantId, muted } }] : [],
     );
+  }
+
+  async setRelayPlan({ roomId, epoch, plan, change }: SetRelayPlan): Promise<StoredChange> {
+    const args = [plan.version, RelayPlan.encode(plan).finish()];
+    const reply = await this.#run(scripts.RELAY_PLAN_SCRIPT, roomId, epoch, args);
+    return toChange(reply, reply.rest[0] === 1 ? [{ $case: "relayPlanChanged", value: change }] : []);
   }
 
   readPoints(roomIds: readonly string[]): Promise<(RoomPoint | undefined)[]> {
@@ -231,13 +238,14 @@ function toRemoval(reply: Reply, removed: unknown, reason: LeaveReason): StoredC
 }
 
 /** What a script's snapshot() gave. */
-function toSnapshot(reply: Reply, [created, max, publishers, tracks]: readonly unknown[]): RoomSnapshot {
+function toSnapshot(reply: Reply, [created, max, publishers, tracks, plan]: readonly unknown[]): RoomSnapshot {
   const { roomId, epoch, version, count } = reply;
   return {
     room: { roomId, epoch, version, createdAtMs: Number(toText(created)), maxParticipants: Number(max) },
     participants: decodeParticipants(publishers),
     tracks: toPairs(tracks).flatMap(([, record]) => decodeTrack(record)),
     participantCount: count,
+    relayPlan: Buffer.isBuffer(plan) && plan.length > 0 ? RelayPlan.decode(plan) : undefined,
   };
 }
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { LeaveReason } from "@cation/proto/state/v1/state";
-import type { Participant, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
+import type { Participant, RelayPlan, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
 import { CodedError } from "@cation/service-kit/coded-error";
+import { diffPlans } from "../relay-plan.ts";
 import { RoomReplica } from "../room-replica.ts";
 import { byTrackId, makeParticipant, makeTrack, sorted } from "../testing/records.ts";
 import { mulberry32 } from "../testing/seeded-random.ts";
@@ -243,6 +244,52 @@ export function roomStoreContract(open: (options: RoomStoreOptions) => Promise<R
       await store.unpublishTrack({ roomId: "r", epoch: 0, trackId: "t-1" });
       await publish("r", makeTrack("4", "a"));
       expect((await read("r")).tracks.map(({ trackId }) => trackId).toSorted()).toEqual(["t-2", "t-3", "t-4"]);
+    });
+  });
+
+  describe("the relay plan", () => {
+    const planOf = (version: number, ...nodeIds: string[]) => ({
+      version,
+      nodes: nodeIds.map((nodeId, i) => ({ nodeId, parentNodeId: i === 0 ? "" : (nodeIds[0] ?? "") })),
+    });
+    const set = (plan: RelayPlan, before?: RelayPlan, epoch = 0) =>
+      store.setRelayPlan({ roomId: "r", epoch, plan, change: diffPlans(before, plan) });
+
+    test("is part of the room, and only the next one takes its place", async () => {
+      await join("r", "a");
+      expect((await read("r")).relayPlan).toBeUndefined();
+      const first = planOf(1, "n1", "é");
+      const stored = await set(first);
+      expect(stored.events).toMatchObject([
+        { version: 2, change: { $case: "relayPlanChanged", value: diffPlans(undefined, first) }, participantCount: 1 },
+      ]);
+      expect((await read("r")).relayPlan).toEqual(first);
+      for (const version of [1, 3]) expect((await set(planOf(version, "n9"), first)).events).toEqual([]);
+      const second = planOf(2, "n1", "n2");
+      await set(second, first);
+      expect((await read("r")).relayPlan).toEqual(second);
+      expect((await join("r", "b")).room.relayPlan).toEqual(second);
+      expect((await read("r")).room?.version).toBe(4);
+    });
+
+    test("is fenced, and nothing without a room", async () => {
+      expect((await set(planOf(1, "n1"))).events).toEqual([]);
+      const { epoch } = await join("r", "a");
+      await store.raiseEpoch("r");
+      await expectCode(set(planOf(1, "n1"), undefined, epoch), "STALE_EPOCH");
+      expect((await read("r")).relayPlan).toBeUndefined();
+    });
+
+    test("reaches a replica by its changes", async () => {
+      const replica = new RoomReplica("r");
+      await join("r", "a");
+      replica.applySnapshot(await read("r"));
+      let before: RelayPlan | undefined;
+      for (const plan of [planOf(1, "n1", "n2", "n3"), planOf(2, "n1", "n3", "n4"), planOf(3, "n3")]) {
+        for (const event of (await set(plan, before)).events) expect(replica.applyEvent(event)).toBe("applied");
+        expect(replica.relayPlan).toEqual(plan);
+        before = plan;
+      }
     });
   });
 

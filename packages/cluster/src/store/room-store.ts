@@ -1,5 +1,13 @@
 import type { GoneParticipant } from "@cation/proto/islb/v1/islb";
-import type { LeaveReason, Participant, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
+import type {
+  LeaveReason,
+  Participant,
+  RelayPlan,
+  RelayPlanChange,
+  RoomEvent,
+  RoomSnapshot,
+  Track,
+} from "@cation/proto/state/v1/state";
 
 /**
  * Rooms, their participants and tracks. islb is the only writer, from several processes at once: every change is one
@@ -26,6 +34,11 @@ export interface RoomStore {
   unpublishTrack(unpublish: UnpublishTrack): Promise<StoredChange>;
   /** Mutes or unmutes. No change when it is so. Errors: TRACK_NOT_FOUND, STALE_EPOCH. */
   setTrackMuted(change: SetTrackMuted): Promise<StoredChange>;
+  /**
+   * Puts a relay plan in place of the one before it. No change when the stored one is not that (somebody else was quicker),
+   * or there is no such room. Errors: STALE_EPOCH.
+   */
+  setRelayPlan(change: SetRelayPlan): Promise<StoredChange>;
 
   /** Where rooms stand, in the order asked; undefined for those that do not exist. Cheap, for many rooms at once. */
   readPoints(roomIds: readonly string[]): Promise<(RoomPoint | undefined)[]>;
@@ -117,6 +130,15 @@ export interface SetTrackMuted {
   readonly epoch: number;
   readonly trackId: string;
   readonly muted: boolean;
+}
+
+export interface SetRelayPlan {
+  readonly roomId: string;
+  readonly epoch: number;
+  /** Its version is one above the stored one's. */
+  readonly plan: RelayPlan;
+  /** What is different in it, for the event. */
+  readonly change: RelayPlanChange;
 }
 
 export interface FoundParticipant {

@@ -148,7 +148,7 @@ export class RelayLinkClient {
       this.#lost(error);
     };
     const { roomId, nodeId, readEpoch } = this.#options;
-    this.#send({ up: { $case: "hello", value: { roomId, nodeId, epoch: readEpoch() } } });
+    this.#send({ up: { $case: "hello", value: { roomId, nodeId, epoch: readEpoch(), paths: [], instanceId: "" } } });
     for (const trackId of this.#wanted.keys()) this.#subscribe(trackId);
   }
 
@@ -216,7 +216,7 @@ export class RelayLinkClient {
   }
 
   #subscribe(trackId: string): void {
-    this.#send({ up: { $case: "subscribe", value: { trackId } } });
+    this.#send({ up: { $case: "subscribe", value: { trackId, originNodeId: "" } } });
   }
 
   #send(message: LinkUp): boolean {

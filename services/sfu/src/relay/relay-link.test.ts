@@ -249,7 +249,9 @@ describe("the sending end of a link", () => {
     duplex.onEnd = (error) => (ended = error);
     return { duplex, received, ended: () => (ended === "open" ? ended : ended?.code) };
   }
-  const hello = { up: { $case: "hello", value: { roomId: "room", epoch: 1, nodeId: "x" } } } as const;
+  const hello: LinkUp = {
+    up: { $case: "hello", value: { roomId: "room", epoch: 1, nodeId: "x", paths: [], instanceId: "" } },
+  };
 
   it("ends a stream that says nothing", async () => {
     const { ended } = open();
@@ -259,7 +261,7 @@ describe("the sending end of a link", () => {
   });
 
   it.each([
-    ["begins with a request", [{ up: { $case: "subscribe", value: { trackId: "t1" } } }]],
+    ["begins with a request", [{ up: { $case: "subscribe", value: { trackId: "t1", originNodeId: "" } } }]],
     ["says hello twice", [hello, hello]],
     ["begins with nothing", [{ up: undefined }]],
   ] as [string, LinkUp[]][])("ends a stream that %s", async (_name, messages) => {
@@ -274,7 +276,8 @@ describe("the sending end of a link", () => {
     publish();
     const { duplex, received } = open();
     duplex.write(hello);
-    for (let i = 0; i < 3; i++) duplex.write({ up: { $case: "subscribe", value: { trackId: "t1" } } });
+    for (let i = 0; i < 3; i++)
+      duplex.write({ up: { $case: "subscribe", value: { trackId: "t1", originNodeId: "" } } });
     await settle();
     expect(there.consumers.size).toBe(1);
     expect(received.map(({ down }) => down?.$case)).toEqual(["started"]);

@@ -99,8 +99,10 @@ export class RelayOutgoing {
 function describe(local: LocalTrack, ssrcs: readonly number[]): RelayStarted {
   return {
     track: local.track,
-    streams: ssrcs.map((ssrc, encoding) => ({ encoding, ssrc })),
+    streams: ssrcs.map((ssrc, encoding) => ({ encoding, ssrc, rtxSsrc: 0 })),
     extensions: toRelayExtensions(local.params.extensions),
     payloads: toRelayPayloads(local.params.codecs),
+    viaNodeIds: [],
+    publication: undefined,
   };
 }

@@ -152,6 +152,7 @@ export class MemoryIslb implements IslbService {
       participants: [...participants.values()].filter(({ participantId }) => publishers.has(participantId)),
       tracks: [...tracks.values()],
       participantCount: participants.size,
+      relayPlan: undefined,
     };
   }
 

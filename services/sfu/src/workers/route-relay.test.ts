@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { dialRelay } from "./route-relay.ts";
 import { RelayDialDefinition } from "./worker-control.ts";
 
-const subscribe = (trackId: string): LinkUp => ({ up: { $case: "subscribe", value: { trackId } } });
+const subscribe = (trackId: string): LinkUp => ({ up: { $case: "subscribe", value: { trackId, originNodeId: "" } } });
 const ended = (trackId: string): LinkDown => ({ down: { $case: "ended", value: { trackId } } });
 
 async function settle(): Promise<void> {

@@ -327,8 +327,8 @@ describe("a pool of workers", () => {
     await open("one", "P1").down.next();
     await open("two", "P2").down.next();
     const link = directDuplex(RelayServiceDefinition, "link", (duplex) => pool.serveRelay(duplex));
-    link.write({ up: { $case: "hello", value: { roomId: "two", nodeId: "b", epoch: 1 } } });
-    link.write({ up: { $case: "subscribe", value: { trackId: "t" } } });
+    link.write({ up: { $case: "hello", value: { roomId: "two", nodeId: "b", epoch: 1, paths: [], instanceId: "" } } });
+    link.write({ up: { $case: "subscribe", value: { trackId: "t", originNodeId: "" } } });
     const { promise: answered, resolve } = Promise.withResolvers<LinkDown>();
     link.onMessage = resolve;
     await settle();
@@ -349,7 +349,7 @@ describe("a pool of workers", () => {
     silent.onEnd = (error) => codes.push(error?.code);
     const rude = directDuplex(RelayServiceDefinition, "link", (duplex) => pool.serveRelay(duplex));
     rude.onEnd = (error) => codes.push(error?.code);
-    rude.write({ up: { $case: "subscribe", value: { trackId: "t" } } });
+    rude.write({ up: { $case: "subscribe", value: { trackId: "t", originNodeId: "" } } });
     await clock.advanceAsync(6_000);
     expect(codes).toEqual(["REQUEST_ORDER", "REQUEST_ORDER"]);
     expect(clock.pendingTimers).toBe(0);
@@ -359,7 +359,7 @@ describe("a pool of workers", () => {
 /** How a link for a room ends. */
 function dial(roomId: string): Promise<string | undefined> {
   const link = directDuplex(RelayServiceDefinition, "link", (duplex) => pool.serveRelay(duplex));
-  link.write({ up: { $case: "hello", value: { roomId, nodeId: "b", epoch: 1 } } });
+  link.write({ up: { $case: "hello", value: { roomId, nodeId: "b", epoch: 1, paths: [], instanceId: "" } } });
   return new Promise((resolve) => (link.onEnd = (error) => resolve(error?.code)));
 }
 

@@ -17,6 +17,60 @@ export const protobufFileName = "cation/relay/v1/relay.proto";
  * and room, every track on it at most once.
  */
 
+/** How packets travel on a link. What belongs to control is always on the gRPC stream. */
+export const MediaPath = {
+  UNSPECIFIED: 0,
+  /** GRPC - PacketBatch messages on the gRPC stream. */
+  GRPC: 1,
+  /** UDP - SRTP between the workers' UDP ports. */
+  UDP: 2,
+  /** NATS - One encrypted publication a track and node; RTCP from the watchers on the gRPC stream. */
+  NATS: 3,
+} as const;
+
+export type MediaPath = typeof MediaPath[keyof typeof MediaPath];
+
+export namespace MediaPath {
+  export type UNSPECIFIED = typeof MediaPath.UNSPECIFIED;
+  export type GRPC = typeof MediaPath.GRPC;
+  export type UDP = typeof MediaPath.UDP;
+  export type NATS = typeof MediaPath.NATS;
+}
+
+export function mediaPathFromJSON(object: any): MediaPath {
+  switch (object) {
+    case 0:
+    case "MEDIA_PATH_UNSPECIFIED":
+      return MediaPath.UNSPECIFIED;
+    case 1:
+    case "MEDIA_PATH_GRPC":
+      return MediaPath.GRPC;
+    case 2:
+    case "MEDIA_PATH_UDP":
+      return MediaPath.UDP;
+    case 3:
+    case "MEDIA_PATH_NATS":
+      return MediaPath.NATS;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum MediaPath");
+  }
+}
+
+export function mediaPathToJSON(object: MediaPath): string {
+  switch (object) {
+    case MediaPath.UNSPECIFIED:
+      return "MEDIA_PATH_UNSPECIFIED";
+    case MediaPath.GRPC:
+      return "MEDIA_PATH_GRPC";
+    case MediaPath.UDP:
+      return "MEDIA_PATH_UDP";
+    case MediaPath.NATS:
+      return "MEDIA_PATH_NATS";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum MediaPath");
+  }
+}
+
 /** From the watching node. */
 export interface LinkUp {
   up:
@@ -28,6 +82,13 @@ export interface LinkUp {
     | //
     /** Receiver-side RTCP (RR, NACK, PLI) for the streams of this link. */
     { $case: "batch"; value: PacketBatch }
+    | //
+    /** Answered at once by a keepalive: shows that both ends and the way between them live. */
+    { $case: "keepalive"; value: Keepalive }
+    | { $case: "demand"; value: RelayDemand }
+    | //
+    /** The watcher's side of a path that the sender proposed, then the choice. */
+    { $case: "path"; value: LinkPath }
     | undefined;
 }
 
@@ -36,10 +97,52 @@ export interface LinkHello {
   epoch: number;
   /** The watching node. */
   nodeId: string;
+  /** Ways for media that the watcher accepts, best first; none means gRPC. */
+  paths: MediaPath[];
+  /** Names the watching worker for as long as it runs. */
+  instanceId: string;
+}
+
+export interface Keepalive {
+}
+
+/** From the sender: the path that it proposes. From the watcher: its side of it; then, with `chosen`, which one it is. */
+export interface LinkPath {
+  path: MediaPath;
+  chosen: boolean;
+  udp: UdpEndpoint | undefined;
+}
+
+/**
+ * One worker's end of the SRTP association between two workers, which all their links share. Its secrets are made for
+ * this pair of workers, and travel in production by mutual TLS only.
+ */
+export interface UdpEndpoint {
+  instanceId: string;
+  /** Names the keys below; others come under another id. */
+  keyId: string;
+  /** SRTP master key and salt of what this worker sends (RFC 7714, AEAD_AES_128_GCM). */
+  srtpKey: Buffer;
+  srtpSalt: Buffer;
+  /** Authenticates the checks that find the way (RFC 8489 §9.1). */
+  password: string;
+  addresses: string[];
+  port: number;
 }
 
 export interface RelaySubscribe {
   trackId: string;
+  /** Where the track comes in, for nodes that pass it on. */
+  originNodeId: string;
+}
+
+/** What the watchers below this link want of a track. */
+export interface RelayDemand {
+  trackId: string;
+  /** Highest encoding that is wanted, from 0; −1: none at all. */
+  maxSpatialId: number;
+  /** Highest temporal layer that is wanted of it. */
+  maxTemporalId: number;
 }
 
 export interface RelayUnsubscribe {
@@ -48,11 +151,29 @@ export interface RelayUnsubscribe {
 
 /** From the node that has the track. */
 export interface LinkDown {
-  down: { $case: "started"; value: RelayStarted } | //
-  /** The track is gone, was never there, or the watcher unsubscribed. */
-  { $case: "ended"; value: RelayEnded } | //
-  /** RTP, and sender-side RTCP (SR), of every track on the link. */
-  { $case: "batch"; value: PacketBatch } | undefined;
+  down:
+    | { $case: "started"; value: RelayStarted }
+    | //
+    /** The track is gone, was never there, or the watcher unsubscribed. */
+    { $case: "ended"; value: RelayEnded }
+    | //
+    /** RTP, and sender-side RTCP (SR), of every track on the link. */
+    { $case: "batch"; value: PacketBatch }
+    | { $case: "keepalive"; value: Keepalive }
+    | { $case: "path"; value: LinkPath }
+    | //
+    /** The way of a track that flows already became another. */
+    { $case: "via"; value: RelayVia }
+    | undefined;
+}
+
+/**
+ * The nodes that a track has come through, from the one where it comes in to the sender. A watcher that finds itself
+ * among them does not take it: it would be fed with what it feeds.
+ */
+export interface RelayVia {
+  trackId: string;
+  nodeIds: string[];
 }
 
 /** The track flows on this link from now on, with the sender's payload types and extension ids. */
@@ -64,12 +185,28 @@ export interface RelayStarted {
   streams: RelayStream[];
   extensions: RelayExtension[];
   payloads: RelayPayload[];
+  viaNodeIds: string[];
+  /** On MEDIA_PATH_NATS: where it is published. */
+  publication: RelayPublication | undefined;
+}
+
+/**
+ * A track on NATS. Each message is a counter (8 bytes, big endian) and an AES-256-GCM ciphertext of a PacketBatch's
+ * content with its tag (16 bytes). The nonce is the salt and the counter; the subject is the associated data.
+ */
+export interface RelayPublication {
+  subject: string;
+  key: Buffer;
+  /** 4 bytes. */
+  salt: Buffer;
 }
 
 /** One encoding on the link. Sequence numbers and timestamps are the publisher's; the ssrc is unique on the link. */
 export interface RelayStream {
   encoding: number;
   ssrc: number;
+  /** Retransmissions (RFC 4588); 0 where nothing is lost. */
+  rtxSsrc: number;
 }
 
 export interface RelayExtension {
@@ -79,7 +216,11 @@ export interface RelayExtension {
 
 export interface RelayPayload {
   payloadType: number;
-  codec: Codec | undefined;
+  codec:
+    | Codec
+    | undefined;
+  /** 0 where there are no retransmissions. */
+  rtxPayloadType: number;
 }
 
 export interface RelayEnded {
@@ -112,6 +253,15 @@ export const LinkUp: MessageFns<LinkUp> = {
         break;
       case "batch":
         PacketBatch.encode(message.up.value, writer.uint32(34).fork()).join();
+        break;
+      case "keepalive":
+        Keepalive.encode(message.up.value, writer.uint32(42).fork()).join();
+        break;
+      case "demand":
+        RelayDemand.encode(message.up.value, writer.uint32(50).fork()).join();
+        break;
+      case "path":
+        LinkPath.encode(message.up.value, writer.uint32(58).fork()).join();
         break;
     }
     return writer;
@@ -160,6 +310,30 @@ export const LinkUp: MessageFns<LinkUp> = {
             }
 
             message.up = { $case: "batch", value: PacketBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.up = { $case: "keepalive", value: Keepalive.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.up = { $case: "demand", value: RelayDemand.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.up = { $case: "path", value: LinkPath.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -216,6 +390,12 @@ export const LinkUp: MessageFns<LinkUp> = {
         ? { $case: "unsubscribe", value: RelayUnsubscribe.fromJSON(object.unsubscribe) }
         : isSet(object.batch)
         ? { $case: "batch", value: PacketBatch.fromJSON(object.batch) }
+        : isSet(object.keepalive)
+        ? { $case: "keepalive", value: Keepalive.fromJSON(object.keepalive) }
+        : isSet(object.demand)
+        ? { $case: "demand", value: RelayDemand.fromJSON(object.demand) }
+        : isSet(object.path)
+        ? { $case: "path", value: LinkPath.fromJSON(object.path) }
         : undefined,
     };
   },
@@ -230,6 +410,12 @@ export const LinkUp: MessageFns<LinkUp> = {
       obj.unsubscribe = RelayUnsubscribe.toJSON(message.up.value);
     } else if (message.up?.$case === "batch") {
       obj.batch = PacketBatch.toJSON(message.up.value);
+    } else if (message.up?.$case === "keepalive") {
+      obj.keepalive = Keepalive.toJSON(message.up.value);
+    } else if (message.up?.$case === "demand") {
+      obj.demand = RelayDemand.toJSON(message.up.value);
+    } else if (message.up?.$case === "path") {
+      obj.path = LinkPath.toJSON(message.up.value);
     }
     return obj;
   },
@@ -264,13 +450,31 @@ export const LinkUp: MessageFns<LinkUp> = {
         }
         break;
       }
+      case "keepalive": {
+        if (object.up?.value !== undefined && object.up?.value !== null) {
+          message.up = { $case: "keepalive", value: Keepalive.fromPartial(object.up.value) };
+        }
+        break;
+      }
+      case "demand": {
+        if (object.up?.value !== undefined && object.up?.value !== null) {
+          message.up = { $case: "demand", value: RelayDemand.fromPartial(object.up.value) };
+        }
+        break;
+      }
+      case "path": {
+        if (object.up?.value !== undefined && object.up?.value !== null) {
+          message.up = { $case: "path", value: LinkPath.fromPartial(object.up.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
 function createBaseLinkHello(): LinkHello {
-  return { roomId: "", epoch: 0, nodeId: "" };
+  return { roomId: "", epoch: 0, nodeId: "", paths: [], instanceId: "" };
 }
 
 export const LinkHello: MessageFns<LinkHello> = {
@@ -283,6 +487,16 @@ export const LinkHello: MessageFns<LinkHello> = {
     }
     if (message.nodeId !== "") {
       writer.uint32(26).string(message.nodeId);
+    }
+    if (message.paths.length !== 0) {
+      writer.uint32(34).fork();
+      for (const v of message.paths) {
+        writer.int32(v);
+      }
+      writer.join();
+    }
+    if (message.instanceId !== "") {
+      writer.uint32(42).string(message.instanceId);
     }
     return writer;
   },
@@ -322,6 +536,32 @@ export const LinkHello: MessageFns<LinkHello> = {
             }
 
             message.nodeId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag === 32) {
+              message.paths.push(reader.int32() as any);
+
+              continue;
+            }
+
+            if (tag === 34) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.paths.push(reader.int32() as any);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.instanceId = reader.string();
             continue;
           }
         }
@@ -381,6 +621,12 @@ export const LinkHello: MessageFns<LinkHello> = {
         : isSet(object.node_id)
         ? globalThis.String(object.node_id)
         : "",
+      paths: globalThis.Array.isArray(object?.paths) ? object.paths.map((e: any) => mediaPathFromJSON(e)) : [],
+      instanceId: isSet(object.instanceId)
+        ? globalThis.String(object.instanceId)
+        : isSet(object.instance_id)
+        ? globalThis.String(object.instance_id)
+        : "",
     };
   },
 
@@ -395,6 +641,12 @@ export const LinkHello: MessageFns<LinkHello> = {
     if (message.nodeId !== "") {
       obj.nodeId = message.nodeId;
     }
+    if (message.paths?.length) {
+      obj.paths = message.paths.map((e) => mediaPathToJSON(e));
+    }
+    if (message.instanceId !== "") {
+      obj.instanceId = message.instanceId;
+    }
     return obj;
   },
 
@@ -406,18 +658,463 @@ export const LinkHello: MessageFns<LinkHello> = {
     message.roomId = object.roomId ?? "";
     message.epoch = object.epoch ?? 0;
     message.nodeId = object.nodeId ?? "";
+    message.paths = object.paths?.map((e) => e) || [];
+    message.instanceId = object.instanceId ?? "";
+    return message;
+  },
+};
+
+function createBaseKeepalive(): Keepalive {
+  return {};
+}
+
+export const Keepalive: MessageFns<Keepalive> = {
+  encode(_: Keepalive, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Keepalive {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeepalive();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<Keepalive, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<Keepalive | Keepalive[]> | Iterable<Keepalive | Keepalive[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [Keepalive.encode(p).finish()];
+        }
+      } else {
+        yield* [Keepalive.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, Keepalive>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<Keepalive> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [Keepalive.decode(p)];
+        }
+      } else {
+        yield* [Keepalive.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(_: any): Keepalive {
+    return {};
+  },
+
+  toJSON(_: Keepalive): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<Keepalive>): Keepalive {
+    return Keepalive.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<Keepalive>): Keepalive {
+    const message = createBaseKeepalive();
+    return message;
+  },
+};
+
+function createBaseLinkPath(): LinkPath {
+  return { path: 0, chosen: false, udp: undefined };
+}
+
+export const LinkPath: MessageFns<LinkPath> = {
+  encode(message: LinkPath, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== 0) {
+      writer.uint32(8).int32(message.path);
+    }
+    if (message.chosen !== false) {
+      writer.uint32(16).bool(message.chosen);
+    }
+    if (message.udp !== undefined) {
+      UdpEndpoint.encode(message.udp, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LinkPath {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLinkPath();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.path = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.chosen = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.udp = UdpEndpoint.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<LinkPath, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<LinkPath | LinkPath[]> | Iterable<LinkPath | LinkPath[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [LinkPath.encode(p).finish()];
+        }
+      } else {
+        yield* [LinkPath.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, LinkPath>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<LinkPath> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [LinkPath.decode(p)];
+        }
+      } else {
+        yield* [LinkPath.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): LinkPath {
+    return {
+      path: isSet(object.path) ? mediaPathFromJSON(object.path) : 0,
+      chosen: isSet(object.chosen) ? globalThis.Boolean(object.chosen) : false,
+      udp: isSet(object.udp) ? UdpEndpoint.fromJSON(object.udp) : undefined,
+    };
+  },
+
+  toJSON(message: LinkPath): unknown {
+    const obj: any = {};
+    if (message.path !== 0) {
+      obj.path = mediaPathToJSON(message.path);
+    }
+    if (message.chosen !== false) {
+      obj.chosen = message.chosen;
+    }
+    if (message.udp !== undefined) {
+      obj.udp = UdpEndpoint.toJSON(message.udp);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<LinkPath>): LinkPath {
+    return LinkPath.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<LinkPath>): LinkPath {
+    const message = createBaseLinkPath();
+    message.path = object.path ?? 0;
+    message.chosen = object.chosen ?? false;
+    message.udp = (object.udp !== undefined && object.udp !== null) ? UdpEndpoint.fromPartial(object.udp) : undefined;
+    return message;
+  },
+};
+
+function createBaseUdpEndpoint(): UdpEndpoint {
+  return {
+    instanceId: "",
+    keyId: "",
+    srtpKey: Buffer.alloc(0),
+    srtpSalt: Buffer.alloc(0),
+    password: "",
+    addresses: [],
+    port: 0,
+  };
+}
+
+export const UdpEndpoint: MessageFns<UdpEndpoint> = {
+  encode(message: UdpEndpoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.instanceId !== "") {
+      writer.uint32(10).string(message.instanceId);
+    }
+    if (message.keyId !== "") {
+      writer.uint32(18).string(message.keyId);
+    }
+    if (message.srtpKey.length !== 0) {
+      writer.uint32(26).bytes(message.srtpKey);
+    }
+    if (message.srtpSalt.length !== 0) {
+      writer.uint32(34).bytes(message.srtpSalt);
+    }
+    if (message.password !== "") {
+      writer.uint32(42).string(message.password);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(50).string(v!);
+    }
+    if (message.port !== 0) {
+      writer.uint32(56).uint32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UdpEndpoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUdpEndpoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.instanceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.keyId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.srtpKey = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.srtpSalt = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.password = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<UdpEndpoint, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<UdpEndpoint | UdpEndpoint[]> | Iterable<UdpEndpoint | UdpEndpoint[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [UdpEndpoint.encode(p).finish()];
+        }
+      } else {
+        yield* [UdpEndpoint.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, UdpEndpoint>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<UdpEndpoint> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [UdpEndpoint.decode(p)];
+        }
+      } else {
+        yield* [UdpEndpoint.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): UdpEndpoint {
+    return {
+      instanceId: isSet(object.instanceId)
+        ? globalThis.String(object.instanceId)
+        : isSet(object.instance_id)
+        ? globalThis.String(object.instance_id)
+        : "",
+      keyId: isSet(object.keyId)
+        ? globalThis.String(object.keyId)
+        : isSet(object.key_id)
+        ? globalThis.String(object.key_id)
+        : "",
+      srtpKey: isSet(object.srtpKey)
+        ? Buffer.from(bytesFromBase64(object.srtpKey))
+        : isSet(object.srtp_key)
+        ? Buffer.from(bytesFromBase64(object.srtp_key))
+        : Buffer.alloc(0),
+      srtpSalt: isSet(object.srtpSalt)
+        ? Buffer.from(bytesFromBase64(object.srtpSalt))
+        : isSet(object.srtp_salt)
+        ? Buffer.from(bytesFromBase64(object.srtp_salt))
+        : Buffer.alloc(0),
+      password: isSet(object.password) ? globalThis.String(object.password) : "",
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+    };
+  },
+
+  toJSON(message: UdpEndpoint): unknown {
+    const obj: any = {};
+    if (message.instanceId !== "") {
+      obj.instanceId = message.instanceId;
+    }
+    if (message.keyId !== "") {
+      obj.keyId = message.keyId;
+    }
+    if (message.srtpKey.length !== 0) {
+      obj.srtpKey = base64FromBytes(message.srtpKey);
+    }
+    if (message.srtpSalt.length !== 0) {
+      obj.srtpSalt = base64FromBytes(message.srtpSalt);
+    }
+    if (message.password !== "") {
+      obj.password = message.password;
+    }
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UdpEndpoint>): UdpEndpoint {
+    return UdpEndpoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UdpEndpoint>): UdpEndpoint {
+    const message = createBaseUdpEndpoint();
+    message.instanceId = object.instanceId ?? "";
+    message.keyId = object.keyId ?? "";
+    message.srtpKey = object.srtpKey ?? Buffer.alloc(0);
+    message.srtpSalt = object.srtpSalt ?? Buffer.alloc(0);
+    message.password = object.password ?? "";
+    message.addresses = object.addresses?.map((e) => e) || [];
+    message.port = object.port ?? 0;
     return message;
   },
 };
 
 function createBaseRelaySubscribe(): RelaySubscribe {
-  return { trackId: "" };
+  return { trackId: "", originNodeId: "" };
 }
 
 export const RelaySubscribe: MessageFns<RelaySubscribe> = {
   encode(message: RelaySubscribe, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.trackId !== "") {
       writer.uint32(10).string(message.trackId);
+    }
+    if (message.originNodeId !== "") {
+      writer.uint32(18).string(message.originNodeId);
     }
     return writer;
   },
@@ -441,6 +1138,14 @@ export const RelaySubscribe: MessageFns<RelaySubscribe> = {
             }
 
             message.trackId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.originNodeId = reader.string();
             continue;
           }
         }
@@ -494,6 +1199,11 @@ export const RelaySubscribe: MessageFns<RelaySubscribe> = {
         : isSet(object.track_id)
         ? globalThis.String(object.track_id)
         : "",
+      originNodeId: isSet(object.originNodeId)
+        ? globalThis.String(object.originNodeId)
+        : isSet(object.origin_node_id)
+        ? globalThis.String(object.origin_node_id)
+        : "",
     };
   },
 
@@ -501,6 +1211,9 @@ export const RelaySubscribe: MessageFns<RelaySubscribe> = {
     const obj: any = {};
     if (message.trackId !== "") {
       obj.trackId = message.trackId;
+    }
+    if (message.originNodeId !== "") {
+      obj.originNodeId = message.originNodeId;
     }
     return obj;
   },
@@ -511,6 +1224,152 @@ export const RelaySubscribe: MessageFns<RelaySubscribe> = {
   fromPartial(object: DeepPartial<RelaySubscribe>): RelaySubscribe {
     const message = createBaseRelaySubscribe();
     message.trackId = object.trackId ?? "";
+    message.originNodeId = object.originNodeId ?? "";
+    return message;
+  },
+};
+
+function createBaseRelayDemand(): RelayDemand {
+  return { trackId: "", maxSpatialId: 0, maxTemporalId: 0 };
+}
+
+export const RelayDemand: MessageFns<RelayDemand> = {
+  encode(message: RelayDemand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trackId !== "") {
+      writer.uint32(10).string(message.trackId);
+    }
+    if (message.maxSpatialId !== 0) {
+      writer.uint32(16).sint32(message.maxSpatialId);
+    }
+    if (message.maxTemporalId !== 0) {
+      writer.uint32(24).sint32(message.maxTemporalId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RelayDemand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelayDemand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trackId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxSpatialId = reader.sint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxTemporalId = reader.sint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RelayDemand, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RelayDemand | RelayDemand[]> | Iterable<RelayDemand | RelayDemand[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayDemand.encode(p).finish()];
+        }
+      } else {
+        yield* [RelayDemand.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RelayDemand>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RelayDemand> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayDemand.decode(p)];
+        }
+      } else {
+        yield* [RelayDemand.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RelayDemand {
+    return {
+      trackId: isSet(object.trackId)
+        ? globalThis.String(object.trackId)
+        : isSet(object.track_id)
+        ? globalThis.String(object.track_id)
+        : "",
+      maxSpatialId: isSet(object.maxSpatialId)
+        ? globalThis.Number(object.maxSpatialId)
+        : isSet(object.max_spatial_id)
+        ? globalThis.Number(object.max_spatial_id)
+        : 0,
+      maxTemporalId: isSet(object.maxTemporalId)
+        ? globalThis.Number(object.maxTemporalId)
+        : isSet(object.max_temporal_id)
+        ? globalThis.Number(object.max_temporal_id)
+        : 0,
+    };
+  },
+
+  toJSON(message: RelayDemand): unknown {
+    const obj: any = {};
+    if (message.trackId !== "") {
+      obj.trackId = message.trackId;
+    }
+    if (message.maxSpatialId !== 0) {
+      obj.maxSpatialId = Math.round(message.maxSpatialId);
+    }
+    if (message.maxTemporalId !== 0) {
+      obj.maxTemporalId = Math.round(message.maxTemporalId);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RelayDemand>): RelayDemand {
+    return RelayDemand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RelayDemand>): RelayDemand {
+    const message = createBaseRelayDemand();
+    message.trackId = object.trackId ?? "";
+    message.maxSpatialId = object.maxSpatialId ?? 0;
+    message.maxTemporalId = object.maxTemporalId ?? 0;
     return message;
   },
 };
@@ -636,6 +1495,15 @@ export const LinkDown: MessageFns<LinkDown> = {
       case "batch":
         PacketBatch.encode(message.down.value, writer.uint32(26).fork()).join();
         break;
+      case "keepalive":
+        Keepalive.encode(message.down.value, writer.uint32(34).fork()).join();
+        break;
+      case "path":
+        LinkPath.encode(message.down.value, writer.uint32(42).fork()).join();
+        break;
+      case "via":
+        RelayVia.encode(message.down.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -675,6 +1543,30 @@ export const LinkDown: MessageFns<LinkDown> = {
             }
 
             message.down = { $case: "batch", value: PacketBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.down = { $case: "keepalive", value: Keepalive.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.down = { $case: "path", value: LinkPath.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.down = { $case: "via", value: RelayVia.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -729,6 +1621,12 @@ export const LinkDown: MessageFns<LinkDown> = {
         ? { $case: "ended", value: RelayEnded.fromJSON(object.ended) }
         : isSet(object.batch)
         ? { $case: "batch", value: PacketBatch.fromJSON(object.batch) }
+        : isSet(object.keepalive)
+        ? { $case: "keepalive", value: Keepalive.fromJSON(object.keepalive) }
+        : isSet(object.path)
+        ? { $case: "path", value: LinkPath.fromJSON(object.path) }
+        : isSet(object.via)
+        ? { $case: "via", value: RelayVia.fromJSON(object.via) }
         : undefined,
     };
   },
@@ -741,6 +1639,12 @@ export const LinkDown: MessageFns<LinkDown> = {
       obj.ended = RelayEnded.toJSON(message.down.value);
     } else if (message.down?.$case === "batch") {
       obj.batch = PacketBatch.toJSON(message.down.value);
+    } else if (message.down?.$case === "keepalive") {
+      obj.keepalive = Keepalive.toJSON(message.down.value);
+    } else if (message.down?.$case === "path") {
+      obj.path = LinkPath.toJSON(message.down.value);
+    } else if (message.down?.$case === "via") {
+      obj.via = RelayVia.toJSON(message.down.value);
     }
     return obj;
   },
@@ -769,13 +1673,156 @@ export const LinkDown: MessageFns<LinkDown> = {
         }
         break;
       }
+      case "keepalive": {
+        if (object.down?.value !== undefined && object.down?.value !== null) {
+          message.down = { $case: "keepalive", value: Keepalive.fromPartial(object.down.value) };
+        }
+        break;
+      }
+      case "path": {
+        if (object.down?.value !== undefined && object.down?.value !== null) {
+          message.down = { $case: "path", value: LinkPath.fromPartial(object.down.value) };
+        }
+        break;
+      }
+      case "via": {
+        if (object.down?.value !== undefined && object.down?.value !== null) {
+          message.down = { $case: "via", value: RelayVia.fromPartial(object.down.value) };
+        }
+        break;
+      }
     }
     return message;
   },
 };
 
+function createBaseRelayVia(): RelayVia {
+  return { trackId: "", nodeIds: [] };
+}
+
+export const RelayVia: MessageFns<RelayVia> = {
+  encode(message: RelayVia, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trackId !== "") {
+      writer.uint32(10).string(message.trackId);
+    }
+    for (const v of message.nodeIds) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RelayVia {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelayVia();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trackId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodeIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RelayVia, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RelayVia | RelayVia[]> | Iterable<RelayVia | RelayVia[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayVia.encode(p).finish()];
+        }
+      } else {
+        yield* [RelayVia.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RelayVia>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RelayVia> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayVia.decode(p)];
+        }
+      } else {
+        yield* [RelayVia.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RelayVia {
+    return {
+      trackId: isSet(object.trackId)
+        ? globalThis.String(object.trackId)
+        : isSet(object.track_id)
+        ? globalThis.String(object.track_id)
+        : "",
+      nodeIds: globalThis.Array.isArray(object?.nodeIds)
+        ? object.nodeIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.node_ids)
+        ? object.node_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: RelayVia): unknown {
+    const obj: any = {};
+    if (message.trackId !== "") {
+      obj.trackId = message.trackId;
+    }
+    if (message.nodeIds?.length) {
+      obj.nodeIds = message.nodeIds;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RelayVia>): RelayVia {
+    return RelayVia.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RelayVia>): RelayVia {
+    const message = createBaseRelayVia();
+    message.trackId = object.trackId ?? "";
+    message.nodeIds = object.nodeIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
 function createBaseRelayStarted(): RelayStarted {
-  return { track: undefined, streams: [], extensions: [], payloads: [] };
+  return { track: undefined, streams: [], extensions: [], payloads: [], viaNodeIds: [], publication: undefined };
 }
 
 export const RelayStarted: MessageFns<RelayStarted> = {
@@ -791,6 +1838,12 @@ export const RelayStarted: MessageFns<RelayStarted> = {
     }
     for (const v of message.payloads) {
       RelayPayload.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.viaNodeIds) {
+      writer.uint32(42).string(v!);
+    }
+    if (message.publication !== undefined) {
+      RelayPublication.encode(message.publication, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -838,6 +1891,22 @@ export const RelayStarted: MessageFns<RelayStarted> = {
             }
 
             message.payloads.push(RelayPayload.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.viaNodeIds.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.publication = RelayPublication.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -894,6 +1963,12 @@ export const RelayStarted: MessageFns<RelayStarted> = {
       payloads: globalThis.Array.isArray(object?.payloads)
         ? object.payloads.map((e: any) => RelayPayload.fromJSON(e))
         : [],
+      viaNodeIds: globalThis.Array.isArray(object?.viaNodeIds)
+        ? object.viaNodeIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.via_node_ids)
+        ? object.via_node_ids.map((e: any) => globalThis.String(e))
+        : [],
+      publication: isSet(object.publication) ? RelayPublication.fromJSON(object.publication) : undefined,
     };
   },
 
@@ -911,6 +1986,12 @@ export const RelayStarted: MessageFns<RelayStarted> = {
     if (message.payloads?.length) {
       obj.payloads = message.payloads.map((e) => RelayPayload.toJSON(e));
     }
+    if (message.viaNodeIds?.length) {
+      obj.viaNodeIds = message.viaNodeIds;
+    }
+    if (message.publication !== undefined) {
+      obj.publication = RelayPublication.toJSON(message.publication);
+    }
     return obj;
   },
 
@@ -923,12 +2004,149 @@ export const RelayStarted: MessageFns<RelayStarted> = {
     message.streams = object.streams?.map((e) => RelayStream.fromPartial(e)) || [];
     message.extensions = object.extensions?.map((e) => RelayExtension.fromPartial(e)) || [];
     message.payloads = object.payloads?.map((e) => RelayPayload.fromPartial(e)) || [];
+    message.viaNodeIds = object.viaNodeIds?.map((e) => e) || [];
+    message.publication = (object.publication !== undefined && object.publication !== null)
+      ? RelayPublication.fromPartial(object.publication)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRelayPublication(): RelayPublication {
+  return { subject: "", key: Buffer.alloc(0), salt: Buffer.alloc(0) };
+}
+
+export const RelayPublication: MessageFns<RelayPublication> = {
+  encode(message: RelayPublication, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subject !== "") {
+      writer.uint32(10).string(message.subject);
+    }
+    if (message.key.length !== 0) {
+      writer.uint32(18).bytes(message.key);
+    }
+    if (message.salt.length !== 0) {
+      writer.uint32(26).bytes(message.salt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RelayPublication {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelayPublication();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.salt = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RelayPublication, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RelayPublication | RelayPublication[]> | Iterable<RelayPublication | RelayPublication[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPublication.encode(p).finish()];
+        }
+      } else {
+        yield* [RelayPublication.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RelayPublication>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RelayPublication> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPublication.decode(p)];
+        }
+      } else {
+        yield* [RelayPublication.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RelayPublication {
+    return {
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      key: isSet(object.key) ? Buffer.from(bytesFromBase64(object.key)) : Buffer.alloc(0),
+      salt: isSet(object.salt) ? Buffer.from(bytesFromBase64(object.salt)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: RelayPublication): unknown {
+    const obj: any = {};
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.key.length !== 0) {
+      obj.key = base64FromBytes(message.key);
+    }
+    if (message.salt.length !== 0) {
+      obj.salt = base64FromBytes(message.salt);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RelayPublication>): RelayPublication {
+    return RelayPublication.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RelayPublication>): RelayPublication {
+    const message = createBaseRelayPublication();
+    message.subject = object.subject ?? "";
+    message.key = object.key ?? Buffer.alloc(0);
+    message.salt = object.salt ?? Buffer.alloc(0);
     return message;
   },
 };
 
 function createBaseRelayStream(): RelayStream {
-  return { encoding: 0, ssrc: 0 };
+  return { encoding: 0, ssrc: 0, rtxSsrc: 0 };
 }
 
 export const RelayStream: MessageFns<RelayStream> = {
@@ -938,6 +2156,9 @@ export const RelayStream: MessageFns<RelayStream> = {
     }
     if (message.ssrc !== 0) {
       writer.uint32(16).uint32(message.ssrc);
+    }
+    if (message.rtxSsrc !== 0) {
+      writer.uint32(24).uint32(message.rtxSsrc);
     }
     return writer;
   },
@@ -969,6 +2190,14 @@ export const RelayStream: MessageFns<RelayStream> = {
             }
 
             message.ssrc = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rtxSsrc = reader.uint32();
             continue;
           }
         }
@@ -1019,6 +2248,11 @@ export const RelayStream: MessageFns<RelayStream> = {
     return {
       encoding: isSet(object.encoding) ? globalThis.Number(object.encoding) : 0,
       ssrc: isSet(object.ssrc) ? globalThis.Number(object.ssrc) : 0,
+      rtxSsrc: isSet(object.rtxSsrc)
+        ? globalThis.Number(object.rtxSsrc)
+        : isSet(object.rtx_ssrc)
+        ? globalThis.Number(object.rtx_ssrc)
+        : 0,
     };
   },
 
@@ -1030,6 +2264,9 @@ export const RelayStream: MessageFns<RelayStream> = {
     if (message.ssrc !== 0) {
       obj.ssrc = Math.round(message.ssrc);
     }
+    if (message.rtxSsrc !== 0) {
+      obj.rtxSsrc = Math.round(message.rtxSsrc);
+    }
     return obj;
   },
 
@@ -1040,6 +2277,7 @@ export const RelayStream: MessageFns<RelayStream> = {
     const message = createBaseRelayStream();
     message.encoding = object.encoding ?? 0;
     message.ssrc = object.ssrc ?? 0;
+    message.rtxSsrc = object.rtxSsrc ?? 0;
     return message;
   },
 };
@@ -1162,7 +2400,7 @@ export const RelayExtension: MessageFns<RelayExtension> = {
 };
 
 function createBaseRelayPayload(): RelayPayload {
-  return { payloadType: 0, codec: undefined };
+  return { payloadType: 0, codec: undefined, rtxPayloadType: 0 };
 }
 
 export const RelayPayload: MessageFns<RelayPayload> = {
@@ -1172,6 +2410,9 @@ export const RelayPayload: MessageFns<RelayPayload> = {
     }
     if (message.codec !== undefined) {
       Codec.encode(message.codec, writer.uint32(18).fork()).join();
+    }
+    if (message.rtxPayloadType !== 0) {
+      writer.uint32(24).uint32(message.rtxPayloadType);
     }
     return writer;
   },
@@ -1203,6 +2444,14 @@ export const RelayPayload: MessageFns<RelayPayload> = {
             }
 
             message.codec = Codec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rtxPayloadType = reader.uint32();
             continue;
           }
         }
@@ -1257,6 +2506,11 @@ export const RelayPayload: MessageFns<RelayPayload> = {
         ? globalThis.Number(object.payload_type)
         : 0,
       codec: isSet(object.codec) ? Codec.fromJSON(object.codec) : undefined,
+      rtxPayloadType: isSet(object.rtxPayloadType)
+        ? globalThis.Number(object.rtxPayloadType)
+        : isSet(object.rtx_payload_type)
+        ? globalThis.Number(object.rtx_payload_type)
+        : 0,
     };
   },
 
@@ -1268,6 +2522,9 @@ export const RelayPayload: MessageFns<RelayPayload> = {
     if (message.codec !== undefined) {
       obj.codec = Codec.toJSON(message.codec);
     }
+    if (message.rtxPayloadType !== 0) {
+      obj.rtxPayloadType = Math.round(message.rtxPayloadType);
+    }
     return obj;
   },
 
@@ -1278,6 +2535,7 @@ export const RelayPayload: MessageFns<RelayPayload> = {
     const message = createBaseRelayPayload();
     message.payloadType = object.payloadType ?? 0;
     message.codec = (object.codec !== undefined && object.codec !== null) ? Codec.fromPartial(object.codec) : undefined;
+    message.rtxPayloadType = object.rtxPayloadType ?? 0;
     return message;
   },
 };

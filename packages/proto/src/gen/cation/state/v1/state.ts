@@ -212,6 +212,35 @@ export interface RoomSnapshot {
   tracks: Track[];
   /** Everybody in the room, publishers and viewers. */
   participantCount: number;
+  /** How tracks travel between the room's nodes; absent while the room is on one node. */
+  relayPlan: RelayPlan | undefined;
+}
+
+/**
+ * How a room's tracks travel between its nodes. Nodes with publishers are the core: each has what it needs straight from
+ * the node where it comes in. All others are edges, in trees under the core. A node that is not named asks the node where
+ * a track comes in.
+ */
+export interface RelayPlan {
+  /** Raised by one with each change; 0 without a plan. */
+  version: number;
+  /** In the order of their ids. */
+  nodes: RelayPlanNode[];
+}
+
+export interface RelayPlanNode {
+  nodeId: string;
+  /** Which node feeds it; empty for the core. */
+  parentNodeId: string;
+}
+
+/** What became different in a plan. */
+export interface RelayPlanChange {
+  /** The plan's version after it. */
+  planVersion: number;
+  /** New nodes, and those with another parent. */
+  nodes: RelayPlanNode[];
+  removedNodeIds: string[];
 }
 
 /**
@@ -230,6 +259,7 @@ export interface RoomEvent {
     | { $case: "trackUnpublished"; value: TrackUnpublished }
     | { $case: "trackMuted"; value: TrackMuted }
     | { $case: "roomEnded"; value: RoomEnded }
+    | { $case: "relayPlanChanged"; value: RelayPlanChange }
     | undefined;
   /** With track_published: whose track it is, since the receiver's snapshot need not list a viewer that begins to publish. */
   publisher:
@@ -1794,7 +1824,7 @@ export const NodeLoad: MessageFns<NodeLoad> = {
 };
 
 function createBaseRoomSnapshot(): RoomSnapshot {
-  return { room: undefined, participants: [], tracks: [], participantCount: 0 };
+  return { room: undefined, participants: [], tracks: [], participantCount: 0, relayPlan: undefined };
 }
 
 export const RoomSnapshot: MessageFns<RoomSnapshot> = {
@@ -1810,6 +1840,9 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
     }
     if (message.participantCount !== 0) {
       writer.uint32(32).uint32(message.participantCount);
+    }
+    if (message.relayPlan !== undefined) {
+      RelayPlan.encode(message.relayPlan, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1857,6 +1890,14 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
             }
 
             message.participantCount = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.relayPlan = RelayPlan.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1915,6 +1956,11 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
         : isSet(object.participant_count)
         ? globalThis.Number(object.participant_count)
         : 0,
+      relayPlan: isSet(object.relayPlan)
+        ? RelayPlan.fromJSON(object.relayPlan)
+        : isSet(object.relay_plan)
+        ? RelayPlan.fromJSON(object.relay_plan)
+        : undefined,
     };
   },
 
@@ -1932,6 +1978,9 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
     if (message.participantCount !== 0) {
       obj.participantCount = Math.round(message.participantCount);
     }
+    if (message.relayPlan !== undefined) {
+      obj.relayPlan = RelayPlan.toJSON(message.relayPlan);
+    }
     return obj;
   },
 
@@ -1944,6 +1993,392 @@ export const RoomSnapshot: MessageFns<RoomSnapshot> = {
     message.participants = object.participants?.map((e) => Participant.fromPartial(e)) || [];
     message.tracks = object.tracks?.map((e) => Track.fromPartial(e)) || [];
     message.participantCount = object.participantCount ?? 0;
+    message.relayPlan = (object.relayPlan !== undefined && object.relayPlan !== null)
+      ? RelayPlan.fromPartial(object.relayPlan)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRelayPlan(): RelayPlan {
+  return { version: 0, nodes: [] };
+}
+
+export const RelayPlan: MessageFns<RelayPlan> = {
+  encode(message: RelayPlan, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== 0) {
+      writer.uint32(8).uint64(message.version);
+    }
+    for (const v of message.nodes) {
+      RelayPlanNode.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RelayPlan {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelayPlan();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodes.push(RelayPlanNode.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RelayPlan, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RelayPlan | RelayPlan[]> | Iterable<RelayPlan | RelayPlan[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPlan.encode(p).finish()];
+        }
+      } else {
+        yield* [RelayPlan.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RelayPlan>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RelayPlan> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPlan.decode(p)];
+        }
+      } else {
+        yield* [RelayPlan.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RelayPlan {
+    return {
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => RelayPlanNode.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: RelayPlan): unknown {
+    const obj: any = {};
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes.map((e) => RelayPlanNode.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RelayPlan>): RelayPlan {
+    return RelayPlan.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RelayPlan>): RelayPlan {
+    const message = createBaseRelayPlan();
+    message.version = object.version ?? 0;
+    message.nodes = object.nodes?.map((e) => RelayPlanNode.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRelayPlanNode(): RelayPlanNode {
+  return { nodeId: "", parentNodeId: "" };
+}
+
+export const RelayPlanNode: MessageFns<RelayPlanNode> = {
+  encode(message: RelayPlanNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== "") {
+      writer.uint32(10).string(message.nodeId);
+    }
+    if (message.parentNodeId !== "") {
+      writer.uint32(18).string(message.parentNodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RelayPlanNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelayPlanNode();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.parentNodeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RelayPlanNode, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RelayPlanNode | RelayPlanNode[]> | Iterable<RelayPlanNode | RelayPlanNode[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPlanNode.encode(p).finish()];
+        }
+      } else {
+        yield* [RelayPlanNode.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RelayPlanNode>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RelayPlanNode> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPlanNode.decode(p)];
+        }
+      } else {
+        yield* [RelayPlanNode.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RelayPlanNode {
+    return {
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
+      parentNodeId: isSet(object.parentNodeId)
+        ? globalThis.String(object.parentNodeId)
+        : isSet(object.parent_node_id)
+        ? globalThis.String(object.parent_node_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RelayPlanNode): unknown {
+    const obj: any = {};
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
+    if (message.parentNodeId !== "") {
+      obj.parentNodeId = message.parentNodeId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RelayPlanNode>): RelayPlanNode {
+    return RelayPlanNode.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RelayPlanNode>): RelayPlanNode {
+    const message = createBaseRelayPlanNode();
+    message.nodeId = object.nodeId ?? "";
+    message.parentNodeId = object.parentNodeId ?? "";
+    return message;
+  },
+};
+
+function createBaseRelayPlanChange(): RelayPlanChange {
+  return { planVersion: 0, nodes: [], removedNodeIds: [] };
+}
+
+export const RelayPlanChange: MessageFns<RelayPlanChange> = {
+  encode(message: RelayPlanChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.planVersion !== 0) {
+      writer.uint32(8).uint64(message.planVersion);
+    }
+    for (const v of message.nodes) {
+      RelayPlanNode.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.removedNodeIds) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RelayPlanChange {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRelayPlanChange();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.planVersion = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nodes.push(RelayPlanNode.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.removedNodeIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RelayPlanChange, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RelayPlanChange | RelayPlanChange[]> | Iterable<RelayPlanChange | RelayPlanChange[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPlanChange.encode(p).finish()];
+        }
+      } else {
+        yield* [RelayPlanChange.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RelayPlanChange>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RelayPlanChange> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RelayPlanChange.decode(p)];
+        }
+      } else {
+        yield* [RelayPlanChange.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RelayPlanChange {
+    return {
+      planVersion: isSet(object.planVersion)
+        ? globalThis.Number(object.planVersion)
+        : isSet(object.plan_version)
+        ? globalThis.Number(object.plan_version)
+        : 0,
+      nodes: globalThis.Array.isArray(object?.nodes) ? object.nodes.map((e: any) => RelayPlanNode.fromJSON(e)) : [],
+      removedNodeIds: globalThis.Array.isArray(object?.removedNodeIds)
+        ? object.removedNodeIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.removed_node_ids)
+        ? object.removed_node_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: RelayPlanChange): unknown {
+    const obj: any = {};
+    if (message.planVersion !== 0) {
+      obj.planVersion = Math.round(message.planVersion);
+    }
+    if (message.nodes?.length) {
+      obj.nodes = message.nodes.map((e) => RelayPlanNode.toJSON(e));
+    }
+    if (message.removedNodeIds?.length) {
+      obj.removedNodeIds = message.removedNodeIds;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RelayPlanChange>): RelayPlanChange {
+    return RelayPlanChange.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RelayPlanChange>): RelayPlanChange {
+    const message = createBaseRelayPlanChange();
+    message.planVersion = object.planVersion ?? 0;
+    message.nodes = object.nodes?.map((e) => RelayPlanNode.fromPartial(e)) || [];
+    message.removedNodeIds = object.removedNodeIds?.map((e) => e) || [];
     return message;
   },
 };
@@ -1981,6 +2416,9 @@ export const RoomEvent: MessageFns<RoomEvent> = {
         break;
       case "roomEnded":
         RoomEnded.encode(message.change.value, writer.uint32(74).fork()).join();
+        break;
+      case "relayPlanChanged":
+        RelayPlanChange.encode(message.change.value, writer.uint32(98).fork()).join();
         break;
     }
     if (message.publisher !== undefined) {
@@ -2077,6 +2515,14 @@ export const RoomEvent: MessageFns<RoomEvent> = {
             message.change = { $case: "roomEnded", value: RoomEnded.decode(reader, reader.uint32()) };
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.change = { $case: "relayPlanChanged", value: RelayPlanChange.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -2170,6 +2616,10 @@ export const RoomEvent: MessageFns<RoomEvent> = {
         ? { $case: "roomEnded", value: RoomEnded.fromJSON(object.roomEnded) }
         : isSet(object.room_ended)
         ? { $case: "roomEnded", value: RoomEnded.fromJSON(object.room_ended) }
+        : isSet(object.relayPlanChanged)
+        ? { $case: "relayPlanChanged", value: RelayPlanChange.fromJSON(object.relayPlanChanged) }
+        : isSet(object.relay_plan_changed)
+        ? { $case: "relayPlanChanged", value: RelayPlanChange.fromJSON(object.relay_plan_changed) }
         : undefined,
       publisher: isSet(object.publisher) ? Participant.fromJSON(object.publisher) : undefined,
       participantCount: isSet(object.participantCount)
@@ -2203,6 +2653,8 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       obj.trackMuted = TrackMuted.toJSON(message.change.value);
     } else if (message.change?.$case === "roomEnded") {
       obj.roomEnded = RoomEnded.toJSON(message.change.value);
+    } else if (message.change?.$case === "relayPlanChanged") {
+      obj.relayPlanChanged = RelayPlanChange.toJSON(message.change.value);
     }
     if (message.publisher !== undefined) {
       obj.publisher = Participant.toJSON(message.publisher);
@@ -2255,6 +2707,12 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       case "roomEnded": {
         if (object.change?.value !== undefined && object.change?.value !== null) {
           message.change = { $case: "roomEnded", value: RoomEnded.fromPartial(object.change.value) };
+        }
+        break;
+      }
+      case "relayPlanChanged": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "relayPlanChanged", value: RelayPlanChange.fromPartial(object.change.value) };
         }
         break;
       }
