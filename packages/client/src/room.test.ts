@@ -113,6 +113,7 @@ describe("the others", () => {
         participants: [fakeParticipant("p2", "Grace")],
         tracks: [fakeTrack("t2", "p2", "video")],
         participantCount: 9,
+        relayPlan: undefined,
       },
     });
     expect(log).toEqual(["unpublished t1", "left Ada", "joined Grace", "published t2"]);
