@@ -1,4 +1,5 @@
 import { CodecKind } from "@cation/rtp/payload/codec-kind";
+import { seqOf } from "@cation/rtp/sequence";
 import type { Consumer } from "./consumer.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
@@ -193,6 +194,7 @@ export class ConsumerStream {
       head.originalSequence = -1;
       head.absSendTime = cache.absSendTimeOf(entry);
       head.transportSequence = cache.transportSequenceOf(entry);
+      this.transport.bandwidth?.estimator.onSentAgain(seqOf(head.transportSequence));
     }
     writeRtpRecord(this.transport, packet, binding.plan, this.#mid, head);
     this.resentPackets++;

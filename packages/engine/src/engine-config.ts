@@ -1,3 +1,6 @@
+import { DEFAULT_BANDWIDTH } from "./bandwidth/send-side-bandwidth-estimator.ts";
+import type { BandwidthConfig } from "./bandwidth/send-side-bandwidth-estimator.ts";
+
 /** What may be tuned. All have defaults that suit WebRTC clients. */
 export interface EngineConfig {
   /** At most one keyframe request an encoding in this time, however many ask. */
@@ -26,6 +29,8 @@ export interface EngineConfig {
   readonly demandHoldUs: number;
   /** New ssrcs that a transport may teach at once; one more each second. */
   readonly ssrcBurst: number;
+  /** Limits of the estimate towards each client. */
+  readonly bandwidth: BandwidthConfig;
 }
 
 export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
@@ -43,4 +48,5 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   resendPacketsPerRtt: 256,
   demandHoldUs: 3_000_000,
   ssrcBurst: 32,
+  bandwidth: DEFAULT_BANDWIDTH,
 };

@@ -1,3 +1,4 @@
+import { BandwidthControl } from "./bandwidth/bandwidth-control.ts";
 import type { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
 import { DemandWatcher } from "./demand/demand-watcher.ts";
 import type { EngineConfig } from "./engine-config.ts";
@@ -22,6 +23,7 @@ export class EngineContext {
   readonly sinks: SinkSet;
   readonly feedback: FeedbackSender;
   readonly arrivals: ArrivalReporters;
+  readonly bandwidth: BandwidthControl;
   readonly drops: DropCounters;
   readonly quality: QualityCounters;
   readonly slots: SlotIndex;
@@ -62,6 +64,7 @@ export class EngineContext {
     this.feedback = feedback;
     this.arrivals = arrivals;
     this.quality = quality;
+    this.bandwidth = new BandwidthControl(config.bandwidth, events);
     this.slots = new SlotIndex(store.slotCount);
     this.packet = new IncomingPacket(store, 0);
     this.resent = new IncomingPacket(store, 1);
@@ -71,6 +74,7 @@ export class EngineContext {
   settle(nowUs: number): void {
     this.feedback.run(nowUs);
     this.arrivals.run(nowUs);
+    this.bandwidth.run(nowUs);
     this.sinks.flush();
     this.events.deliver();
   }

@@ -1,12 +1,15 @@
 import type { Consumer } from "./consumer.ts";
 import type { LayerDemand } from "./demand/demand-watcher.ts";
+import type { TransportEstimate } from "./bandwidth/transport-bandwidth.ts";
 import type { EngineHandler } from "./engine-handler.ts";
+import type { TransportHandle } from "./ids.ts";
 import type { Producer } from "./producer.ts";
 
 type EngineEvent =
   | { readonly kind: "started"; readonly producer: Producer; readonly encoding: number }
   | { readonly kind: "keyframe"; readonly producer: Producer; readonly encoding: number }
   | { readonly kind: "stopped"; readonly producer: Producer; readonly encoding: number }
+  | { readonly kind: "bandwidth"; readonly transport: TransportHandle; readonly estimate: TransportEstimate }
   | { readonly kind: "closed"; readonly consumer: Consumer }
   | { readonly kind: "demand"; readonly producer: Producer; readonly demand: LayerDemand }
   | { readonly kind: "allocation"; readonly consumer: Consumer }
@@ -53,6 +56,10 @@ export class EngineEvents {
     this.#queue.push({ kind: "allocation", consumer });
   }
 
+  bandwidth(transport: TransportHandle, estimate: TransportEstimate): void {
+    this.#queue.push({ kind: "bandwidth", transport, estimate });
+  }
+
   /** Tells the handler everything, what its own calls cause included. */
   deliver(): void {
     if (this.#delivering || this.#queue.length === 0) return;
@@ -71,6 +78,8 @@ export class EngineEvents {
         return handler.onProducerKeyframe?.(event.producer, event.encoding);
       case "stopped":
         return handler.onProducerStreamStopped?.(event.producer, event.encoding);
+      case "bandwidth":
+        return handler.onBandwidth?.(event.transport, event.estimate);
       case "closed":
         return handler.onConsumerClosed?.(event.consumer);
       case "demand":

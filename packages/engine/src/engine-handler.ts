@@ -1,5 +1,7 @@
+import type { TransportEstimate } from "./bandwidth/transport-bandwidth.ts";
 import type { Consumer } from "./consumer.ts";
 import type { LayerDemand } from "./demand/demand-watcher.ts";
+import type { TransportHandle } from "./ids.ts";
 import type { Producer } from "./producer.ts";
 
 /**
@@ -15,6 +17,11 @@ export interface EngineHandler {
   onProducerStreamStopped?(producer: Producer, encoding: number): void;
   /** A consumer was closed because its producer or its transport was. Not called for closeConsumer. */
   onConsumerClosed?(consumer: Consumer): void;
+  /**
+   * The path to a client carries more or less than before. Told of changes beyond 2 % with the feedback that brought them, of
+   * smaller ones each second.
+   */
+  onBandwidth?(transport: TransportHandle, estimate: TransportEstimate): void;
   /** A consumer sends its first packet, or goes over to another encoding or producer. */
   onConsumerSource?(consumer: Consumer, producer: Producer, encoding: number): void;
   /** The highest layers that anybody wants of a producer changed; −1: nobody wants any. */

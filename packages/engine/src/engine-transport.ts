@@ -2,6 +2,8 @@ import type { Ssrc } from "@cation/rtp/units";
 import type { ArrivalReporter } from "./bandwidth/arrival-reporter.ts";
 import type { AllocationItem } from "./allocation/allocation-item.ts";
 import { SubscriberAllocator } from "./allocation/subscriber-allocator.ts";
+import type { TransportBandwidth } from "./bandwidth/transport-bandwidth.ts";
+import { UNTRACKED, sendToken } from "./bandwidth/send-token.ts";
 import type { Consumer } from "./consumer.ts";
 import type { ConsumerStream } from "./consumer-stream.ts";
 import type { HeaderExtensionIds } from "./header-extensions.ts";
@@ -46,6 +48,8 @@ export class EngineTransport {
   arrivals: ArrivalReporter | undefined;
   /** Shares what the network carries among the pictures that go out. */
   readonly allocator: SubscriberAllocator;
+  /** What its path carries; undefined while nothing is sent to a client on it. */
+  bandwidth: TransportBandwidth | undefined;
 
   /** Round trip to the peer by its receiver reports; -1 before the first. */
   rttUs = -1;
@@ -59,7 +63,8 @@ export class EngineTransport {
   receivedBytes = 0;
 
   #order = 0;
-  #token = 0;
+  /** Token of the next record; see `sendToken`. */
+  #token = UNTRACKED;
   #transportSequence = 0;
   #rtcpIndex = 0;
   readonly #nextNumbers = new Map<number, number>();
@@ -101,15 +106,17 @@ export class EngineTransport {
     this.allocator.run(audioBps, nowUs);
   }
 
-  /** Number that a completion will bring back. */
+  /** What a completion will bring back of the next record: the transport-wide number that was taken for it. */
   nextToken(): number {
-    this.#token = (this.#token + 1) | 0;
-    return this.#token;
+    const token = this.#token;
+    this.#token = UNTRACKED;
+    return token;
   }
 
   /** Transport-wide sequence number of the next packet that carries one. */
   nextTransportSequence(): number {
     this.#transportSequence = (this.#transportSequence + 1) & 0xffff;
+    this.#token = sendToken(this.#transportSequence, 0);
     return this.#transportSequence;
   }
 

@@ -4,6 +4,7 @@ import { writeReceiverReport } from "@cation/rtp/rtcp-receiver-report";
 import { writeSdesCname } from "@cation/rtp/rtcp-sdes";
 import type { MonoUs, Ssrc } from "@cation/rtp/units";
 import { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
+import type { BandwidthState } from "./bandwidth/send-side-bandwidth-estimator.ts";
 import { COMPLETION_RECORD_BYTES } from "./completion-batch.ts";
 import type { CompletionBatch } from "./completion-batch.ts";
 import { Consumer } from "./consumer.ts";
@@ -118,6 +119,7 @@ export class Engine {
       this.#context.events.consumerClosed(consumer);
     }
     transport.closed = true;
+    this.#context.bandwidth.close(transport);
     this.#transports.delete(handle | 0);
     this.#context.settle(this.#nowUs);
     this.#context.sinks.remove(transport.sink);
@@ -175,6 +177,7 @@ export class Engine {
     for (const { ssrc } of params.streams) {
       if (transport.sendStreams.has(ssrc | 0)) throw new Error(`transport ${params.transport} sends ssrc ${ssrc}`);
     }
+    if (params.mode === "single") this.#context.bandwidth.open(transport, this.#nowUs);
     const consumer = new Consumer(this.#context, producer, transport, params);
     producer.consumers.push(consumer);
     transport.consumers.push(consumer);
@@ -208,6 +211,19 @@ export class Engine {
     if (allocator === undefined) return;
     allocator.setTarget(targetBps, nowUs);
     this.#context.allocationDueUs = Math.min(this.#context.allocationDueUs, allocator.dueUs);
+  }
+
+  /**
+   * What all that is sent on a transport would take at its best, bits a second; 0 where that is not known. The estimator looks
+   * for as much, and not for more than twice of it.
+   */
+  setDemand(handle: TransportHandle, demandBps: number, nowUs: MonoUs = this.#lastUs()): void {
+    this.#transports.get(handle | 0)?.bandwidth?.estimator.setWanted(demandBps, nowUs);
+  }
+
+  /** What is known of the path to a client; undefined where nothing is sent to one on this transport. Fresh; for statistics. */
+  bandwidthState(handle: TransportHandle): BandwidthState | undefined {
+    return this.#transports.get(handle | 0)?.bandwidth?.estimator.state;
   }
 
   /** Takes a batch of received packets, and sends on what is to be sent. */
@@ -256,7 +272,9 @@ export class Engine {
       const transport = this.#transports.get(batch.u32[word] | 0);
       if (transport === undefined) continue;
       transport.sentPackets++;
-      transport.sentBytes += batch.u32[word + 3];
+      const bytes = batch.u32[word + 3];
+      transport.sentBytes += bytes;
+      transport.bandwidth?.onSent(batch.u32[word + 1], bytes, batch.f64[(word >> 1) + 2]);
     }
   }
 
@@ -272,8 +290,8 @@ export class Engine {
 
   /** When `poll` has something to do. May lie in the past. */
   nextPollUs(): MonoUs {
-    const { reportDueUs, allocationDueUs, feedback, arrivals, demand } = this.#context;
-    const mediaDueUs = Math.min(allocationDueUs, feedback.dueUs, arrivals.dueUs, demand.dueUs);
+    const { reportDueUs, allocationDueUs, feedback, arrivals, bandwidth, demand } = this.#context;
+    const mediaDueUs = Math.min(allocationDueUs, feedback.dueUs, arrivals.dueUs, bandwidth.dueUs, demand.dueUs);
     return Math.min(this.#nextActivityUs, reportDueUs, mediaDueUs) as MonoUs;
   }
 

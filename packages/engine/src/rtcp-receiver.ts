@@ -4,8 +4,11 @@ import { FirReader } from "@cation/rtp/rtcp-fir";
 import { NackReader } from "@cation/rtp/rtcp-nack";
 import { PliReader } from "@cation/rtp/rtcp-pli";
 import { PayloadFeedbackFormat, RtcpReader, RtcpType, TransportFeedbackFormat } from "@cation/rtp/rtcp-reader";
+import { RembReader } from "@cation/rtp/rtcp-remb";
 import { ReceiverReportReader } from "@cation/rtp/rtcp-receiver-report";
 import { SenderReportReader } from "@cation/rtp/rtcp-sender-report";
+import { TransportFeedbackReader } from "@cation/rtp/rtcp-transport-feedback";
+import { timestampDelta } from "@cation/rtp/sequence";
 import type { ConsumerStream } from "./consumer-stream.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
@@ -13,7 +16,7 @@ import type { EngineTransport } from "./engine-transport.ts";
 import { RtcpCounter } from "./quality-counters.ts";
 import { Retransmitter } from "./retransmitter.ts";
 
-/** Takes compound RTCP packets apart and does what they ask: reports, NACK, PLI, FIR, BYE. */
+/** Takes compound RTCP packets apart and does what they ask: reports, feedback on arrivals, NACK, PLI, FIR, BYE. */
 export class RtcpReceiver {
   readonly #context: EngineContext;
   readonly #retransmitter: Retransmitter;
@@ -25,6 +28,8 @@ export class RtcpReceiver {
   readonly #pli = new PliReader();
   readonly #fir = new FirReader();
   readonly #bye = new ByeReader();
+  readonly #transportFeedback = new TransportFeedbackReader();
+  readonly #remb = new RembReader();
 
   constructor(context: EngineContext) {
     this.#context = context;
@@ -42,6 +47,7 @@ export class RtcpReceiver {
       const reason = this.#receiveOne(transport, arrivalUs, nowUs);
       if (reason !== DropReason.NONE) this.#context.drops.add(reason);
     }
+    transport.bandwidth?.endReports(nowUs);
     if (reader.malformed) this.#context.drops.add(DropReason.RTCP_MALFORMED);
   }
 
@@ -55,10 +61,13 @@ export class RtcpReceiver {
       case RtcpType.BYE:
         return this.#takeBye(transport, nowUs);
       case RtcpType.TRANSPORT_FEEDBACK:
-        return format === TransportFeedbackFormat.NACK ? this.#takeNack(transport, nowUs) : DropReason.RTCP_IGNORED;
+        if (format === TransportFeedbackFormat.NACK) return this.#takeNack(transport, nowUs);
+        if (format === TransportFeedbackFormat.TRANSPORT_CC) return this.#takeTransportFeedback(transport, nowUs);
+        return DropReason.RTCP_IGNORED;
       case RtcpType.PAYLOAD_FEEDBACK:
         if (format === PayloadFeedbackFormat.PLI) return this.#takePli(transport, nowUs);
         if (format === PayloadFeedbackFormat.FIR) return this.#takeFir(transport, nowUs);
+        if (format === PayloadFeedbackFormat.AFB) return this.#takeRemb(transport, nowUs);
         return DropReason.RTCP_IGNORED;
       case RtcpType.SDES:
         return DropReason.NONE;
@@ -112,13 +121,39 @@ export class RtcpReceiver {
     const { quality } = this.#context;
     const { receiver } = stream;
     const lostBefore = Math.max(0, receiver.lostPackets);
+    const highestBefore = receiver.highestSequence;
     const measured = receiver.update(this.#block, nowUs);
+    if (highestBefore >= 0) {
+      const expected = timestampDelta(receiver.highestSequence, highestBefore);
+      transport.bandwidth?.addReport(expected, receiver.lostPackets - lostBefore);
+    }
     const jitterUs = (receiver.jitter * 1_000_000) / stream.consumer.producer.clockRateHz;
     quality.sent.add(receiver.fractionLost, receiver.lostPackets - lostBefore, jitterUs);
     if (!measured) return;
     const sampleUs = receiver.rttUs;
     quality.roundTrip.add(sampleUs);
     transport.rttUs = transport.rttUs < 0 ? sampleUs : transport.rttUs + (sampleUs - transport.rttUs) / 4;
+  }
+
+  #takeTransportFeedback(transport: EngineTransport, nowUs: number): DropReason {
+    const { bytes, offset, byteLength } = this.#reader;
+    const feedback = this.#transportFeedback;
+    if (!feedback.set(bytes, offset, byteLength)) return DropReason.RTCP_MALFORMED;
+    const { bandwidth } = transport;
+    if (bandwidth === undefined) return DropReason.RTCP_IGNORED;
+    bandwidth.onFeedback(feedback, nowUs);
+    this.#context.bandwidth.announce(bandwidth, nowUs);
+    return DropReason.NONE;
+  }
+
+  /** Other application feedback (AFB) than REMB is not used. */
+  #takeRemb(transport: EngineTransport, nowUs: number): DropReason {
+    const { bytes, offset, byteLength } = this.#reader;
+    const { bandwidth } = transport;
+    if (bandwidth === undefined || !this.#remb.set(bytes, offset, byteLength)) return DropReason.RTCP_IGNORED;
+    bandwidth.onRemb(this.#remb.bitrateBps, nowUs);
+    this.#context.bandwidth.announce(bandwidth, nowUs);
+    return DropReason.NONE;
   }
 
   #takeNack(transport: EngineTransport, nowUs: number): DropReason {

@@ -14,6 +14,7 @@ import type { SimNodeOptions } from "./sim-node.ts";
 import { SimPublisher } from "./sim-publisher.ts";
 import type { PublisherOptions } from "./sim-publisher.ts";
 import { SimViewer } from "./sim-viewer.ts";
+import type { ViewerOptions } from "./sim-viewer.ts";
 import type { ViewerStream } from "./viewer-stream.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
@@ -109,12 +110,12 @@ export class SimCluster {
     return seat;
   }
 
-  addViewer(node: SimNode, path: PathConfig = { up: {}, down: {} }): ViewerSeat {
+  addViewer(node: SimNode, path: PathConfig = { up: {}, down: {} }, options?: ViewerOptions): ViewerSeat {
     const transport = node.openTransport({ extensions: VIEWER_EXTENSIONS, cname: "node" }, (packet) =>
       down.send(packet),
     );
     const up = this.#link<Datagram>(path.up, ({ bytes }) => node.receive(transport, bytes));
-    const viewer = new SimViewer(this.clock, (bytes) => up.send({ bytes }));
+    const viewer = new SimViewer(this.clock, (bytes) => up.send({ bytes }), options);
     const down = this.#link<WirePacket>(path.down, (packet) => viewer.receive(packet));
     const seat: ViewerSeat = { viewer, node, transport, up, down, watched: [] };
     this.viewers.push(seat);

@@ -1,3 +1,4 @@
+import { COMPLETION_RECORD_BYTES, CompletionBatch } from "@cation/engine/completion-batch";
 import { Engine } from "@cation/engine/engine";
 import type { EngineConfig } from "@cation/engine/engine-config";
 import type { EngineHandler } from "@cation/engine/engine-handler";
@@ -7,10 +8,13 @@ import type { GatheredPacket } from "@cation/engine/gathering-sink";
 import type { TransportHandle } from "@cation/engine/ids";
 import { MemoryStore } from "@cation/engine/memory-store";
 import { RECEIVE_RECORD_BYTES, ReceiveBatch, ReceiveKind } from "@cation/engine/receive-batch";
+import { SendOutcome } from "@cation/engine/send-batch";
 import { isRtcp } from "@cation/rtp/demux";
 import type { SeededRandom } from "./seeded-random.ts";
 import { SrtpIndexGuard } from "./srtp-index-guard.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
+
+const COMPLETIONS = 256;
 
 interface Port {
   readonly send: (packet: GatheredPacket) => void;
@@ -35,6 +39,7 @@ export class SimNode {
   readonly #sink: GatheringSink;
   readonly #ports = new Map<number, Port>();
   readonly #batch = new ReceiveBatch(1);
+  readonly #completions = new CompletionBatch(COMPLETIONS);
   readonly #outgoing: GatheredPacket[] = [];
   #nextHandle = 1;
   #armedUs = Number.POSITIVE_INFINITY;
@@ -91,6 +96,7 @@ export class SimNode {
   settle(): void {
     if (this.#sink.batch.count !== 0) this.violations.push("records left in the batch");
     for (const packet of this.#outgoing.splice(0)) this.#emit(packet);
+    this.#complete();
     this.#arm();
   }
 
@@ -113,6 +119,24 @@ export class SimNode {
     if (packet.rtcp) port.guard.sentRtcp(packet.index);
     else port.guard.sentRtp(packet.bytes, packet.index);
     port.send(packet);
+    this.#noteSent(packet);
+  }
+
+  #noteSent(packet: GatheredPacket): void {
+    const batch = this.#completions;
+    if (batch.count === batch.capacity) this.#complete();
+    const start = batch.count++ * COMPLETION_RECORD_BYTES;
+    batch.u32[start / 4] = packet.transport;
+    batch.u32[start / 4 + 1] = packet.token;
+    batch.u8[start + 8] = SendOutcome.SENT;
+    batch.u32[start / 4 + 3] = packet.bytes.length;
+    batch.f64[start / 8 + 2] = this.#clock.nowUs;
+  }
+
+  /** Tells the engine what has left. */
+  #complete(): void {
+    if (this.#completions.count > 0) this.engine.onCompletions(this.#completions);
+    this.#completions.count = 0;
   }
 
   #arm(): void {

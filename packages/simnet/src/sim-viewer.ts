@@ -1,5 +1,7 @@
 import type { GatheredPacket } from "@cation/engine/gathering-sink";
 import { compactNtpDurationFromUs } from "@cation/rtp/ntp";
+import { readU16 } from "@cation/rtp/byte-order";
+import { seqOf } from "@cation/rtp/sequence";
 import { ReportBlock } from "@cation/rtp/report-block";
 import { ByeReader } from "@cation/rtp/rtcp-bye";
 import { writeNack } from "@cation/rtp/rtcp-nack";
@@ -9,16 +11,25 @@ import { writeReceiverReport } from "@cation/rtp/rtcp-receiver-report";
 import { SenderReportReader } from "@cation/rtp/rtcp-sender-report";
 import { RtpPacketView } from "@cation/rtp/rtp-packet-view";
 import type { Ssrc } from "@cation/rtp/units";
+import { FeedbackReceiver } from "./bandwidth/feedback-receiver.ts";
+import { VIEWER_EXTENSIONS } from "./sim-codecs.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
 import { ViewerStream } from "./viewer-stream.ts";
 import type { ViewerStreamParams } from "./viewer-stream.ts";
 
 const TICK_US = 20_000;
 const REPORT_INTERVAL_US = 1_000_000;
+const FEEDBACK_INTERVAL_US = 50_000;
 const PLI_INTERVAL_US = 300_000;
 /** How long a decoder that cannot go on waits before it asks for a keyframe. */
 const PLI_PATIENCE_US = 200_000;
 const LOCAL_SSRC = 1 as Ssrc;
+
+/** What a viewer does besides. */
+export interface ViewerOptions {
+  /** Transport-wide feedback, as transport-cc promises. */
+  readonly transportCc: boolean;
+}
 
 /** A client that watches: recovers, decodes, reports. Reads records as they go on the wire, writes plain RTCP. */
 export class SimViewer {
@@ -31,17 +42,21 @@ export class SimViewer {
   readonly #clock: VirtualClock;
   readonly #send: (bytes: Uint8Array) => void;
   readonly #view = new RtpPacketView();
+  readonly #options: ViewerOptions;
+  readonly #arrivals = new FeedbackReceiver();
   #stopped = false;
   #nextReportUs = 0;
 
-  constructor(clock: VirtualClock, send: (bytes: Uint8Array) => void) {
+  constructor(clock: VirtualClock, send: (bytes: Uint8Array) => void, options: ViewerOptions = { transportCc: true }) {
     this.#clock = clock;
     this.#send = send;
+    this.#options = options;
   }
 
   start(): void {
     this.#nextReportUs = this.#clock.nowUs + REPORT_INTERVAL_US;
     this.#tick();
+    if (this.#options.transportCc) this.#feedbackTick();
   }
 
   stop(): void {
@@ -79,6 +94,10 @@ export class SimViewer {
       return;
     }
     if (view.headerBytes !== packet.headerBytes) this.violations.push(`header of ${view.headerBytes} bytes`);
+    const number = view.findExtension(VIEWER_EXTENSIONS.transportCc);
+    if (number >= 0) {
+      this.#arrivals.receive(seqOf(readU16(view.bytes, number)), packet.bytes.length, this.#clock.nowUs);
+    }
     const stream = this.#streamOf(view.ssrc);
     if (stream === undefined) this.strays++;
     else stream.receive(view, packet.index, this.#clock.nowUs);
@@ -122,6 +141,12 @@ export class SimViewer {
     this.#clock.after(TICK_US, () => this.#tick());
   }
 
+  #feedbackTick(): void {
+    if (this.#stopped) return;
+    this.#arrivals.report(LOCAL_SSRC, (this.streams[0]?.params.ssrc ?? 0) as Ssrc, (bytes) => this.#send(bytes));
+    this.#clock.after(FEEDBACK_INTERVAL_US, () => this.#feedbackTick());
+  }
+
   #askForPackets(stream: ViewerStream, nowUs: number): void {
     const numbers = stream.recovery.collectNacks(nowUs);
     for (let first = 0; first < numbers.length; first += 64) {
@@ -150,7 +175,7 @@ export class SimViewer {
       const block = new ReportBlock();
       block.ssrc = stream.params.ssrc as Ssrc;
       block.highestSequence = stream.recovery.highest & 0xffff_ffff;
-      block.cumulativeLost = stream.recovery.skipped.length + stream.recovery.missing;
+      block.cumulativeLost = stream.recovery.skipped.length + stream.recovery.missing + stream.repaired;
       block.lastSenderReport = stream.lastReportNtp;
       block.delaySinceLastSenderReport =
         stream.lastReportUs < 0 ? 0 : compactNtpDurationFromUs(nowUs - stream.lastReportUs);

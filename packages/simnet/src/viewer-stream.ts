@@ -45,6 +45,8 @@ export class ViewerStream {
   lastReportNtp = 0;
   lastReportUs = -1;
   packetCountReported = 0;
+  /** Packets that came by RTX: the media stream has lost them all the same. */
+  repaired = 0;
   plisSent = 0;
   lastPliUs = -1;
 
@@ -76,7 +78,8 @@ export class ViewerStream {
       sequenceNumber = (payload[0] << 8) | payload[1];
       payload = payload.slice(2);
     }
-    this.recovery.add(sequenceNumber, { timestamp: view.timestamp, marker: view.marker, payload }, nowUs);
+    const added = this.recovery.add(sequenceNumber, { timestamp: view.timestamp, marker: view.marker, payload }, nowUs);
+    if (added && rtx) this.repaired++;
     this.drain(nowUs);
   }
 

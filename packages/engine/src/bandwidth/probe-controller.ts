@@ -32,6 +32,8 @@ const MAX_PROBE_US = 100_000;
 const PROBE_PACKETS = 5;
 const EXPIRY_US = 1_000_000;
 const MAX_PENDING = 4;
+/** Ids come round: they travel in 15 bits with each packet. */
+const MAX_CLUSTER_ID = 0x7fff;
 
 const ProbeState = { INIT: 0, WAITING: 1, COMPLETE: 2 } as const;
 type ProbeState = (typeof ProbeState)[keyof typeof ProbeState];
@@ -176,7 +178,7 @@ export class ProbeController {
     this.clusters++;
     const durationUs = this.spreadUs < JITTER_US ? PROBE_US : Math.min(MAX_PROBE_US, this.spreadUs);
     this.#pending.push({
-      clusterId: this.clusters,
+      clusterId: 1 + (this.clusters % MAX_CLUSTER_ID),
       rateBps,
       durationUs,
       minPackets: PROBE_PACKETS,

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FeedbackBatch } from "./feedback-batch.ts";
 import { DEFAULT_BANDWIDTH, SendSideBandwidthEstimator } from "./send-side-bandwidth-estimator.ts";
-import { NO_PROBE, SentKind } from "./sent-packet-history.ts";
+import { NO_PROBE } from "./sent-packet-history.ts";
 
 const create = () => new SendSideBandwidthEstimator(DEFAULT_BANDWIDTH, new FeedbackBatch());
 
@@ -90,13 +90,7 @@ test("any feedback, however absurd, leaves an estimate within its limits", () =>
       estimator.onConnected(nowUs);
       for (const { base, arrivals, gapUs } of messages) {
         for (let i = 0; i < 50; i++) {
-          estimator.onPacketSent(
-            (sequence++ & 0xffff) as SeqNum,
-            nowUs + i,
-            1_200,
-            i % 9 === 0 ? 1 : NO_PROBE,
-            SentKind.MEDIA,
-          );
+          estimator.onPacketSent((sequence++ & 0xffff) as SeqNum, nowUs + i, 1_200, i % 9 === 0 ? 1 : NO_PROBE);
         }
         nowUs += gapUs;
         const from = (base % (sequence + 10)) as SeqNum;

@@ -10,7 +10,6 @@ import { LimitCause, ProbeController } from "./probe-controller.ts";
 import type { ProbePlan } from "./probe-plan.ts";
 import { QueueDelayEstimator } from "./queue-delay-estimator.ts";
 import { SentPacketHistory } from "./sent-packet-history.ts";
-import type { SentKind } from "./sent-packet-history.ts";
 import { TargetRateControl } from "./target-rate-control.ts";
 import { TransportFeedbackAdapter } from "./transport-feedback-adapter.ts";
 import type { FeedbackCounters } from "./transport-feedback-adapter.ts";
@@ -106,9 +105,14 @@ export class SendSideBandwidthEstimator {
   }
 
   /** A packet with a transport-wide number has left, as its completion says. */
-  onPacketSent(sequenceNumber: SeqNum, sentUs: number, bytes: number, probeCluster: number, kind: SentKind): void {
-    this.#history.record(sequenceNumber, sentUs, bytes, probeCluster, kind);
+  onPacketSent(sequenceNumber: SeqNum, sentUs: number, bytes: number, probeCluster: number): void {
+    this.#history.record(sequenceNumber, sentUs, bytes, probeCluster);
     this.onUntrackedSent(bytes, sentUs);
+  }
+
+  /** A packet is sent again as it was, its transport-wide number included (no RTX): feedback on it is not used. */
+  onSentAgain(sequenceNumber: SeqNum): void {
+    this.#history.forget(sequenceNumber);
   }
 
   /** A packet without a transport-wide number has left. */

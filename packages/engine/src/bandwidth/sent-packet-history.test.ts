@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import type { SeqNum } from "@cation/rtp/units";
 import { describe, expect, test } from "vitest";
-import { NO_PROBE, SentKind, SentPacketHistory, SentState } from "./sent-packet-history.ts";
+import { NO_PROBE, SentPacketHistory, SentState } from "./sent-packet-history.ts";
 
 function send(history: SentPacketHistory, sequenceNumber: number, sentUs: number, bytes = 100): void {
-  history.record((sequenceNumber & 0xffff) as SeqNum, sentUs, bytes, NO_PROBE, SentKind.MEDIA);
+  history.record((sequenceNumber & 0xffff) as SeqNum, sentUs, bytes, NO_PROBE);
 }
 
 describe("SentPacketHistory", () => {

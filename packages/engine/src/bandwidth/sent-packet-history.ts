@@ -1,10 +1,6 @@
 import { SequenceUnwrapper } from "@cation/rtp/sequence";
 import type { SeqNum } from "@cation/rtp/units";
 
-/** What a sent packet was for. */
-export const SentKind = { MEDIA: 0, AUDIO: 1, RETRANSMISSION: 2, PADDING: 3 } as const;
-export type SentKind = (typeof SentKind)[keyof typeof SentKind];
-
 /** What is known of a sent packet. */
 export const SentState = {
   EMPTY: 0,
@@ -37,7 +33,6 @@ export class SentPacketHistory {
   sentUs = new Float64Array(INITIAL_CAPACITY);
   bytes = new Uint16Array(INITIAL_CAPACITY);
   probeCluster = new Uint32Array(INITIAL_CAPACITY);
-  kind = new Uint8Array(INITIAL_CAPACITY);
   state = new Uint8Array(INITIAL_CAPACITY);
 
   #extended = new Float64Array(INITIAL_CAPACITY);
@@ -51,7 +46,7 @@ export class SentPacketHistory {
   }
 
   /** Remembers a packet that left, as its completion says. `bytes` is what was on the wire. */
-  record(sequenceNumber: SeqNum, sentUs: number, bytes: number, probeCluster: number, kind: SentKind): void {
+  record(sequenceNumber: SeqNum, sentUs: number, bytes: number, probeCluster: number): void {
     const extended = this.#unwrapper.unwrap(sequenceNumber);
     if (this.#unwrapper.highest - extended >= this.capacity) return;
     if (this.#edge < 0) this.#edge = extended;
@@ -70,7 +65,6 @@ export class SentPacketHistory {
     this.sentUs[slot] = sentUs;
     this.bytes[slot] = bytes;
     this.probeCluster[slot] = probeCluster;
-    this.kind[slot] = kind;
     const passed = extended < this.#edge;
     this.state[slot] = passed ? SentState.PASSED : SentState.FLYING;
     if (!passed) this.inFlightBytes += this.bytes[slot];
@@ -83,6 +77,14 @@ export class SentPacketHistory {
     if (extended > this.#unwrapper.highest) return -1;
     const slot = extended & this.#mask;
     return this.state[slot] !== SentState.EMPTY && this.#extended[slot] === extended ? slot : -1;
+  }
+
+  /** A number is sent once more, with a packet that was lost: nothing that is heard of it means anything. */
+  forget(sequenceNumber: SeqNum): void {
+    const slot = this.find(sequenceNumber);
+    if (slot < 0) return;
+    if (this.state[slot] === SentState.FLYING) this.inFlightBytes -= this.bytes[slot];
+    this.state[slot] = SentState.EMPTY;
   }
 
   /** Notes what feedback said of a slot; it no longer counts as in flight, nor do those before it. */
@@ -104,14 +106,13 @@ export class SentPacketHistory {
   }
 
   #grow(): void {
-    const { sentUs, bytes, probeCluster, kind, state } = this;
+    const { sentUs, bytes, probeCluster, state } = this;
     const extended = this.#extended;
     const oldCapacity = this.capacity;
     const capacity = oldCapacity * 2;
     this.sentUs = new Float64Array(capacity);
     this.bytes = new Uint16Array(capacity);
     this.probeCluster = new Uint32Array(capacity);
-    this.kind = new Uint8Array(capacity);
     this.state = new Uint8Array(capacity);
     this.#extended = new Float64Array(capacity);
     this.#mask = capacity - 1;
@@ -120,7 +121,6 @@ export class SentPacketHistory {
       this.sentUs[to] = sentUs[from];
       this.bytes[to] = bytes[from];
       this.probeCluster[to] = probeCluster[from];
-      this.kind[to] = kind[from];
       this.state[to] = state[from];
       this.#extended[to] = extended[from];
     }

@@ -4,7 +4,7 @@ import type { SeqNum, Ssrc } from "@cation/rtp/units";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FeedbackBatch } from "./feedback-batch.ts";
-import { NO_PROBE, SentKind, SentPacketHistory } from "./sent-packet-history.ts";
+import { NO_PROBE, SentPacketHistory } from "./sent-packet-history.ts";
 import { TransportFeedbackAdapter } from "./transport-feedback-adapter.ts";
 
 const bytes = new Uint8Array(16_384);
@@ -18,7 +18,7 @@ class Fixture {
 
   send(first: number, count: number): void {
     for (let i = 0; i < count; i++) {
-      this.history.record(((first + i) & 0xffff) as SeqNum, 1_000 * i, 100 + i, NO_PROBE, SentKind.MEDIA);
+      this.history.record(((first + i) & 0xffff) as SeqNum, 1_000 * i, 100 + i, NO_PROBE);
     }
   }
 

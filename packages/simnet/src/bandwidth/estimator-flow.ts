@@ -2,11 +2,9 @@ import { FeedbackBatch } from "@cation/engine/bandwidth/feedback-batch";
 import { Pacer, PacerClass } from "@cation/engine/bandwidth/pacer";
 import type { PacerOutput } from "@cation/engine/bandwidth/pacer";
 import { DEFAULT_BANDWIDTH, SendSideBandwidthEstimator } from "@cation/engine/bandwidth/send-side-bandwidth-estimator";
-import { SentKind } from "@cation/engine/bandwidth/sent-packet-history";
-import type { SentKind as Kind } from "@cation/engine/bandwidth/sent-packet-history";
 import { TransportFeedbackReader } from "@cation/rtp/rtcp-transport-feedback";
 import { seqOf } from "@cation/rtp/sequence";
-import type { SeqNum } from "@cation/rtp/units";
+import type { SeqNum, Ssrc } from "@cation/rtp/units";
 import { LinkModel, PERFECT_LINK } from "../link-model.ts";
 import type { LinkConfig } from "../link-model.ts";
 import type { SeededRandom } from "../seeded-random.ts";
@@ -79,7 +77,7 @@ export class EstimatorFlow implements PacerOutput {
     this.estimator.onConnected(this.#clock.nowUs);
     this.#clock.after(TICK_US, () => this.#tick());
     this.#every(FRAME_US, () => this.#frame());
-    this.#every(FEEDBACK_US, () => this.receiver.report((bytes) => this.#back.send({ bytes })));
+    this.#every(FEEDBACK_US, () => this.receiver.report(1 as Ssrc, 2 as Ssrc, (bytes) => this.#back.send({ bytes })));
   }
 
   setDemand(demandBps: number): void {
@@ -88,21 +86,21 @@ export class EstimatorFlow implements PacerOutput {
   }
 
   release(_handle: number, bytes: number, _packetClass: PacerClass, probeCluster: number): number {
-    return this.#send(bytes, probeCluster, SentKind.MEDIA);
+    return this.#send(bytes, probeCluster);
   }
 
   padding(bytes: number, probeCluster: number): number {
     this.paddingBytes += bytes;
-    return this.#send(bytes, probeCluster, SentKind.PADDING);
+    return this.#send(bytes, probeCluster);
   }
 
   discarded(): void {}
 
-  #send(byteLength: number, probeCluster: number, kind: Kind): number {
+  #send(byteLength: number, probeCluster: number): number {
     const sequenceNumber = seqOf(this.#sequence++);
     this.sentBytes += byteLength;
     this.#forward.send({ bytes: BODIES.subarray(0, byteLength), flow: this, sequenceNumber });
-    this.estimator.onPacketSent(sequenceNumber, this.#clock.nowUs, byteLength, probeCluster, kind);
+    this.estimator.onPacketSent(sequenceNumber, this.#clock.nowUs, byteLength, probeCluster);
     return byteLength;
   }
 

@@ -32,7 +32,7 @@ export class FeedbackReceiver {
   }
 
   /** Writes what is due; one message a call of `send`. */
-  report(send: (message: Uint8Array) => void): void {
+  report(senderSsrc: Ssrc, mediaSsrc: Ssrc, send: (message: Uint8Array) => void): void {
     while (this.#base >= 0 && this.#base <= this.#unwrapper.highest) {
       const count = this.#unwrapper.highest - this.#base + 1;
       const base = seqOf(this.#base);
@@ -41,8 +41,8 @@ export class FeedbackReceiver {
         this.#scratch,
         0,
         MAX_MESSAGE_BYTES,
-        1 as Ssrc,
-        2 as Ssrc,
+        senderSsrc,
+        mediaSsrc,
         base,
         this.#arrivalsUs,
         first,
