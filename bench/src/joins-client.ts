@@ -9,8 +9,7 @@ import { IslbServiceDefinition, type IslbService } from "@cation/proto/islb/v1/i
 import { SfuServiceDefinition, type SfuService } from "@cation/proto/sfu/v1/sfu";
 import { systemClock } from "@cation/service-kit/clock";
 import { Bot } from "../../load/bots/bot.ts";
-import { BotMedia } from "../../load/bots/bot-media.ts";
-import { createBotCertificate } from "../../load/bots/certificate.ts";
+import { createBotShared } from "../../load/bots/bot-shared.ts";
 import { openSessionLink } from "../../load/bots/session-link.ts";
 import { readChildOptions, serveParent } from "./bench-child.ts";
 
@@ -45,12 +44,7 @@ const VIEWER = Grants.fromPartial({ publish: [], subscribe: true });
 const addresses = readChildOptions<JoinsClientOptions>();
 const islb = grpcClient<IslbService>(IslbServiceDefinition, addresses.islb);
 const sfu = grpcClient<SfuService>(SfuServiceDefinition, addresses.sfu);
-const shared = {
-  clock: systemClock,
-  random: Math.random,
-  certificate: createBotCertificate(Date.now()),
-  media: new BotMedia(),
-};
+const shared = createBotShared();
 const staying = new Set<Bot>();
 const ticker = setInterval(() => {
   for (const bot of staying) bot.tick();
@@ -150,4 +144,5 @@ serveParent({}, answer, async () => {
   await Promise.all([...staying].map((bot) => bot.vanish()));
   islb.close();
   sfu.close();
+  shared.dtls.close();
 });

@@ -8,8 +8,9 @@ import { writeSenderReport } from "@cation/rtp/rtcp-sender-report";
 import type { RtpTimestamp, Ssrc } from "@cation/rtp/units";
 import type { Clock } from "@cation/service-kit/clock";
 import { BotTransport } from "./bot-transport.ts";
-import { readRemoteSide, writeBotOffer } from "./bot-sdp.ts";
-import type { BotCertificate } from "./certificate.ts";
+import { readRemoteSide, readServerOffer, writeBotOffer } from "./bot-sdp.ts";
+import type { OfferedTrack } from "./bot-sdp.ts";
+import type { DtlsClients } from "./dtls-clients.ts";
 import type { TrackSender } from "./track-sender.ts";
 
 const REPORT_INTERVAL_MS = 1_000;
@@ -18,7 +19,8 @@ const CNAME = new TextEncoder().encode("bot");
 
 export interface BotPublisherOptions {
   readonly clock: Clock;
-  readonly certificate: BotCertificate;
+  readonly dtls: DtlsClients;
+  /** Of a track with simulcast one an encoding, lowest first. */
   readonly senders: readonly TrackSender[];
   readonly onLost: (error: Error) => void;
 }
@@ -39,7 +41,7 @@ export class BotPublisher {
     this.senders = options.senders;
     this.#transport = new BotTransport({
       clock: options.clock,
-      certificate: options.certificate,
+      dtls: options.dtls,
       handler: {
         onRtp: () => undefined,
         onRtcp: (bytes, offset, length) => this.#receiveRtcp(bytes, offset, length),
@@ -55,13 +57,13 @@ export class BotPublisher {
 
   /** The offer for all its tracks. */
   writeOffer(): string {
-    const { fingerprint } = this.#options.certificate;
-    return writeBotOffer({ credentials: this.#transport.local, fingerprint }, this.senders);
+    const { fingerprint } = this.#options.dtls;
+    return writeBotOffer({ credentials: this.#transport.local, fingerprint }, tracksOf(this.senders));
   }
 
   /** Connects to where the answer says. */
   async answer(sdp: string): Promise<void> {
-    await this.#transport.connect(readRemoteSide(sdp));
+    await this.#transport.connect(readRemoteSide(readServerOffer(sdp)));
   }
 
   /** Sends what is due. */
@@ -125,4 +127,14 @@ export class BotPublisher {
   #find(ssrc: number): TrackSender | undefined {
     return this.senders.find((sender) => sender.ssrc === ssrc >>> 0);
   }
+}
+
+/** One a mid, with the rids of its encodings. */
+function tracksOf(senders: readonly TrackSender[]): OfferedTrack[] {
+  const mids = new Set(senders.map(({ mid }) => mid));
+  return [...mids].map((mid) => {
+    const encodings = senders.filter((sender) => sender.mid === mid);
+    const [{ kind, ssrc }] = encodings;
+    return { mid, kind, ssrc, rids: encodings.map(({ rid }) => rid).filter((rid) => rid !== "") };
+  });
 }

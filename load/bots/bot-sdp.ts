@@ -1,6 +1,6 @@
 import type { DtlsFingerprint } from "@cation/webrtc/dtls";
 import { parse, write } from "sdp-transform";
-import type { MediaDescription } from "sdp-transform";
+import type { MediaDescription, SessionDescription } from "sdp-transform";
 import type { IceCredentials } from "./ice-agent.ts";
 
 /** The server's side of a connection, as its SDP gives it. */
@@ -21,18 +21,25 @@ export const VP8_PAYLOAD_TYPE = 96;
 /** Extension id of the audio level (RFC 6464) in offers of bots. */
 export const AUDIO_LEVEL_ID = 1;
 
+/** Extension ids of mid and rid (RFC 8843 §15.1, RFC 8852 §3.1) in offers with simulcast. */
+export const MID_ID = 4;
+export const RID_ID = 10;
+
 /** What a bot sends on one m-line. */
 export interface OfferedTrack {
   readonly mid: string;
   readonly kind: "audio" | "video";
+  /** Announced where there is no simulcast. */
   readonly ssrc: number;
+  /** Restriction ids of simulcast encodings, lowest first (RFC 8851); empty without simulcast. */
+  readonly rids: readonly string[];
 }
 
-/** A publisher's offer: one m-line a track, Opus or VP8, ssrcs announced. */
+/** A publisher's offer: one m-line a track, Opus or VP8; ssrcs announced, or with simulcast the rids. */
 export function writeBotOffer(local: LocalSide, tracks: readonly OfferedTrack[]): string {
   return write({
     ...sessionPart(tracks.map(({ mid }) => mid)),
-    media: tracks.map(({ mid, kind, ssrc }) => ({
+    media: tracks.map(({ mid, kind, ssrc, rids }) => ({
       type: kind,
       port: 9,
       protocol: "UDP/TLS/RTP/SAVPF",
@@ -43,9 +50,20 @@ export function writeBotOffer(local: LocalSide, tracks: readonly OfferedTrack[])
       rtcpMux: "rtcp-mux",
       rtcpRsize: "rtcp-rsize",
       ...(kind === "audio" ? AUDIO_PART : VIDEO_PART),
-      ssrcs: [{ id: ssrc, attribute: "cname", value: "bot" }],
+      ...(rids.length > 0 ? simulcastPart(rids) : { ssrcs: [{ id: ssrc, attribute: "cname", value: "bot" }] }),
     })),
   });
+}
+
+function simulcastPart(rids: readonly string[]) {
+  return {
+    ext: [
+      { value: MID_ID, uri: "urn:ietf:params:rtp-hdrext:sdes:mid" },
+      { value: RID_ID, uri: "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id" },
+    ],
+    rids: rids.map((id) => ({ id, direction: "send" })),
+    simulcast: { dir1: "send", list1: rids.join(";") },
+  };
 }
 
 const AUDIO_PART = {
@@ -65,9 +83,15 @@ const VIDEO_PART = {
   ],
 };
 
+/** An offer of the server, read once for all that a bot wants of it. */
+export type ServerOffer = SessionDescription;
+
+export function readServerOffer(sdp: string): ServerOffer {
+  return parse(sdp);
+}
+
 /** Answers a subscriber offer: takes everything that is sent, in the payload types of the offer. */
-export function writeBotAnswer(offerSdp: string, local: LocalSide): string {
-  const offer = parse(offerSdp);
+export function writeBotAnswer(offer: ServerOffer, local: LocalSide): string {
   const accepted = offer.media.filter((media) => media.port !== 0);
   return write({
     ...sessionPart(accepted.map((media) => String(media.mid ?? ""))),
@@ -104,8 +128,7 @@ function securityPart({ credentials, fingerprint }: LocalSide, setup: string) {
 }
 
 /** Where and how to reach the server. Throws where its SDP does not say: that is a defect of the server. */
-export function readRemoteSide(sdp: string): RemoteSide {
-  const session = parse(sdp);
+export function readRemoteSide(session: ServerOffer): RemoteSide {
   const media = session.media.find((one) => one.port !== 0);
   const ufrag = media?.iceUfrag ?? session.iceUfrag;
   const pwd = media?.icePwd ?? session.icePwd;
@@ -129,14 +152,25 @@ export interface OfferedStream {
   readonly ssrc: number;
   /** 0 without RTX. */
   readonly rtxSsrc: number;
-  /** Codec name by payload type, RTX included as "rtx". */
+  /** Codec name in lower case by payload type, RTX included as "rtx". */
   readonly codecs: ReadonlyMap<number, string>;
 }
 
+const TRANSPORT_WIDE_NUMBER = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+/** Extension id of the transport-wide sequence number; 0 where the server offers none. */
+export function readTransportWideId(offer: ServerOffer): number {
+  for (const { ext } of offer.media) {
+    const found = ext?.find(({ uri }) => uri === TRANSPORT_WIDE_NUMBER);
+    if (found) return Number(found.value);
+  }
+  return 0;
+}
+
 /** The streams of a subscriber offer. */
-export function readOfferedStreams(sdp: string): OfferedStream[] {
+export function readOfferedStreams(offer: ServerOffer): OfferedStream[] {
   const streams: OfferedStream[] = [];
-  for (const media of parse(sdp).media) {
+  for (const media of offer.media) {
     const ssrc = media.ssrcs?.[0]?.id;
     if (media.direction !== "sendonly" || ssrc === undefined) continue;
     const repair = media.ssrcGroups?.find(({ semantics }) => semantics === "FID");
@@ -146,7 +180,7 @@ export function readOfferedStreams(sdp: string): OfferedStream[] {
       kind: media.type === "audio" ? "audio" : "video",
       ssrc: Number(group[0] ?? ssrc),
       rtxSsrc: Number(group[1] ?? 0),
-      codecs: new Map(media.rtp.map(({ payload, codec }) => [Number(payload), String(codec)])),
+      codecs: new Map(media.rtp.map(({ payload, codec }) => [Number(payload), String(codec).toLowerCase()])),
     });
   }
   return streams;

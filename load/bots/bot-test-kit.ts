@@ -5,9 +5,8 @@ import { systemClock } from "@cation/service-kit/clock";
 import { TestCluster } from "@cation/sfu/testing/test-cluster";
 import type { TestNodeOptions } from "@cation/sfu/testing/test-cluster";
 import { Bot } from "./bot.ts";
-import type { BotShared } from "./bot.ts";
-import { BotMedia } from "./bot-media.ts";
-import { createBotCertificate } from "./certificate.ts";
+import { createBotShared } from "./bot-shared.ts";
+import type { PublishOptions } from "./publish-plan.ts";
 import { openSessionLink } from "./session-link.ts";
 
 const TICK_MS = 10;
@@ -21,7 +20,7 @@ const ALL_GRANTS = Grants.fromPartial({
 export interface BotJoin {
   readonly nodeId: string;
   readonly roomId?: string;
-  readonly publish?: { readonly audio: boolean; readonly video: boolean };
+  readonly publish?: PublishOptions;
   readonly grants?: Grants;
   readonly autoSubscribe?: boolean;
 }
@@ -29,18 +28,12 @@ export interface BotJoin {
 /** sfu nodes in this process and bots that enter them by islb and a session stream, as signal would bring them in. */
 export class BotTestKit {
   readonly cluster: TestCluster;
-  readonly #shared: BotShared;
+  readonly #shared = createBotShared();
   readonly #bots: Bot[] = [];
   readonly #ticker: NodeJS.Timeout;
 
   private constructor(cluster: TestCluster) {
     this.cluster = cluster;
-    this.#shared = {
-      clock: systemClock,
-      random: Math.random,
-      certificate: createBotCertificate(Date.now()),
-      media: new BotMedia(),
-    };
     this.#ticker = setInterval(() => this.#bots.forEach((bot) => bot.tick()), TICK_MS);
   }
 
@@ -92,6 +85,7 @@ export class BotTestKit {
     clearInterval(this.#ticker);
     await Promise.all(this.#bots.map((bot) => bot.vanish()));
     await this.cluster.close();
+    this.#shared.dtls.close();
   }
 }
 

@@ -3,23 +3,22 @@ import { RECEIVE_RECORD_BYTES, ReceiveKind } from "@cation/engine/receive-batch"
 import type { ReceiveBatch } from "@cation/engine/receive-batch";
 import { SEND_PREFIX_OFFSET, SEND_RECORD_BYTES, SendBatch, SendKind } from "@cation/engine/send-batch";
 import type { MediaIo, RemoteAddress } from "@cation/media-io/media-io";
-import { openTypescriptMediaIo } from "@cation/media-io/typescript-media-io";
+import { openMediaIo } from "@cation/media-io/open-media-io";
 import type { Clock } from "@cation/service-kit/clock";
-import type { BotCertificate } from "./certificate.ts";
-import { DtlsClient } from "./dtls-client.ts";
+import type { DtlsClient, DtlsClients } from "./dtls-clients.ts";
 import { IceAgent, createIceCredentials } from "./ice-agent.ts";
 import type { IceCredentials } from "./ice-agent.ts";
 import type { RemoteSide } from "./bot-sdp.ts";
 
-/** Payloads that are under way at once are few. */
-const SLOT_COUNT = 256;
+/** Payloads that are under way at once are few, and a process has thousands of transports. */
+const SLOT_COUNT = 128;
 const SOCKET_BUFFER_BYTES = 1024 * 1024;
 const BATCH_RECORDS = 64;
 
-/** What a transport hands on. Bytes are valid during the call. */
+/** What a transport hands on. Bytes are valid during the call; arrivals are the machine's monotonic microseconds. */
 export interface BotTransportHandler {
-  onRtp(bytes: Uint8Array, offset: number, length: number): void;
-  onRtcp(bytes: Uint8Array, offset: number, length: number): void;
+  onRtp(bytes: Uint8Array, offset: number, length: number, arrivalUs: number): void;
+  onRtcp(bytes: Uint8Array, offset: number, length: number, arrivalUs: number): void;
   /** SRTP keys are there. */
   onConnected(): void;
   /** It failed, lost the server, or was closed by it. Called at most once. */
@@ -28,7 +27,7 @@ export interface BotTransportHandler {
 
 export interface BotTransportOptions {
   readonly clock: Clock;
-  readonly certificate: BotCertificate;
+  readonly dtls: DtlsClients;
   readonly handler: BotTransportHandler;
 }
 
@@ -39,7 +38,7 @@ export interface BotTransportOptions {
 export class BotTransport {
   readonly local: IceCredentials = createIceCredentials();
   readonly #options: BotTransportOptions;
-  readonly #batch = new SendBatch(BATCH_RECORDS);
+  #batch: SendBatch | undefined;
   #io: MediaIo | undefined;
   #handle: TransportHandle | undefined;
   #ice: IceAgent | undefined;
@@ -79,8 +78,10 @@ export class BotTransport {
 
   /** Sends what is queued. */
   flush(): void {
-    if (this.#batch.count > 0) this.#io?.send(this.#batch);
-    this.#batch.count = 0;
+    const batch = this.#batch;
+    if (!batch || batch.count === 0) return;
+    this.#io?.send(batch);
+    batch.count = 0;
   }
 
   /** Idempotent. */
@@ -94,7 +95,7 @@ export class BotTransport {
   async #open(address: { readonly host: string }): Promise<void> {
     const isLoopback = address.host.startsWith("127.") || address.host === "::1";
     const any = address.host.includes(":") ? "::" : "0.0.0.0";
-    const io = await openTypescriptMediaIo({
+    const { io } = await openMediaIo({
       host: isLoopback ? address.host : any,
       port: 0,
       tcp: false,
@@ -106,6 +107,7 @@ export class BotTransport {
       return;
     }
     this.#io = io;
+    this.#batch = new SendBatch(BATCH_RECORDS);
     this.#handle = io.openTransport();
     io.start({
       onReceive: (batch) => this.#receive(batch),
@@ -134,10 +136,8 @@ export class BotTransport {
 
   #startDtls(io: MediaIo, address: RemoteAddress, remote: RemoteSide): void {
     if (this.#dtls || this.#closed) return;
-    this.#dtls = new DtlsClient({
-      certificate: this.#options.certificate,
-      expected: [remote.fingerprint],
-      send: (datagram) => {
+    this.#dtls = this.#options.dtls.connect([remote.fingerprint], {
+      onSend: (datagram) => {
         if (!this.#closed) io.sendDatagram(address, datagram);
       },
       onConnected: (keys) => {
@@ -166,18 +166,19 @@ export class BotTransport {
       const word = (i * RECEIVE_RECORD_BYTES) / 4;
       const offset = batch.u32[word + 1] * store.slotBytes + batch.u16[2 * word + 6];
       const length = batch.u16[2 * word + 7];
-      if (batch.u8[4 * word + 16] === ReceiveKind.RTCP) handler.onRtcp(store.bytes, offset, length);
-      else handler.onRtp(store.bytes, offset, length);
+      const arrivalUs = batch.f64[(word >> 1) + 3];
+      if (batch.u8[4 * word + 16] === ReceiveKind.RTCP) handler.onRtcp(store.bytes, offset, length, arrivalUs);
+      else handler.onRtp(store.bytes, offset, length, arrivalUs);
     }
   }
 
   #write(kind: number, header: Uint8Array, rest: Uint8Array, index: number): void {
-    if (!this.#io || this.#handle === undefined || !this.connected) return;
-    if (this.#batch.full) this.flush();
+    const batch = this.#batch;
+    if (!this.#io || !batch || this.#handle === undefined || !this.connected) return;
+    if (batch.full) this.flush();
     const { store } = this.#io;
     const slot = store.allocate();
     store.bytes.set(rest, slot * store.slotBytes);
-    const batch = this.#batch;
     const byte = batch.count * SEND_RECORD_BYTES;
     batch.u8.fill(0, byte, byte + SEND_PREFIX_OFFSET);
     batch.u32[byte / 4] = this.#handle;

@@ -1,33 +1,29 @@
 import type { Event, Joined, SessionEnded, SubscriberOffer } from "@cation/proto/client/v1/client";
-import { TrackSource } from "@cation/proto/common/v1/common";
 import type { Clock } from "@cation/service-kit/clock";
-import { CodedError } from "@cation/service-kit/coded-error";
-import type { BotMedia } from "./bot-media.ts";
 import { BotPublisher } from "./bot-publisher.ts";
+import type { BotShared } from "./bot-shared.ts";
 import { BotSubscriber } from "./bot-subscriber.ts";
-import type { BotCertificate } from "./certificate.ts";
+import { FrameHistory } from "./frame-history.ts";
+import type { FrameGap } from "./frame-history.ts";
+import { planPublishing } from "./publish-plan.ts";
+import type { PublishOptions } from "./publish-plan.ts";
 import type { LinkHandler, SignalLink } from "./signal-link.ts";
-import type { ReceivedTrack } from "./track-receiver.ts";
-import { TrackSender } from "./track-sender.ts";
-
-/** What all bots of a process share. */
-export interface BotShared {
-  readonly clock: Clock;
-  /** Uniform in 0 … 1. */
-  readonly random: () => number;
-  readonly certificate: BotCertificate;
-  readonly media: BotMedia;
-}
+import { TrackDirectory } from "./track-directory.ts";
+import type { ReceivedTrack, TrackInterval } from "./track-receiver.ts";
+import { VisibleTracks } from "./visible-tracks.ts";
 
 export interface BotOptions {
   /** Opens the way to the server and enters the room. */
   readonly connect: (handler: LinkHandler) => Promise<{ readonly link: SignalLink; readonly joined: Joined }>;
-  readonly publish: { readonly audio: boolean; readonly video: boolean };
+  readonly publish: PublishOptions;
+  /** Pictures to subscribe to, and every voice; the link must have been opened without automatic subscription then. */
+  readonly tiles?: number;
 }
 
 /** What a bot saw and did. */
 export interface BotReport {
   readonly participantId: string;
+  readonly identity: string;
   readonly nodeId: string;
   /** From the start to Joined. */
   readonly joinMs: number;
@@ -35,19 +31,32 @@ export interface BotReport {
   readonly sent: readonly {
     readonly trackId: string;
     readonly kind: "audio" | "video";
+    /** Of a simulcast encoding. */
+    readonly rid: string;
     readonly packets: number;
+    readonly bytes: number;
     readonly keyframeRequests: number;
     readonly resentPackets: number;
   }[];
   readonly received: readonly ReceivedTrack[];
   /** From the start to the first decodable frame of any video; undefined before. */
   readonly firstFrameMs: number | undefined;
+  /** New sessions after lost ones. */
+  readonly rejoins: number;
   /** Why it is no longer in the room; undefined while it is. */
   readonly ended: string | undefined;
   readonly errors: readonly string[];
 }
 
+/** How long a source was not seen or heard within a window; see FrameHistory. */
+export interface SourceGap extends FrameGap {
+  /** "identity/source": outlives the publisher's moves. */
+  readonly source: string;
+  readonly kind: "audio" | "video";
+}
+
 const MAX_ERRORS = 20;
+const MAX_EVENTS = 1_000;
 
 /**
  * A client without a screen: real signalling, ICE, DTLS and SRTP, recorded media out, and a decoder's judgement of what
@@ -58,32 +67,49 @@ export class Bot {
   readonly events: Event[] = [];
   readonly #shared: BotShared;
   readonly #options: BotOptions;
-  readonly #subscriber: BotSubscriber;
+  readonly #directory = new TrackDirectory();
+  readonly #visible: VisibleTracks | undefined;
+  readonly #histories = new Map<string, { readonly kind: "audio" | "video"; readonly history: FrameHistory }>();
   readonly #trackIds = new Map<string, string>();
   readonly #errors: string[] = [];
+  #subscriber: BotSubscriber;
   #publisher: BotPublisher | undefined;
   #link: SignalLink | undefined;
   #joined: Joined | undefined;
   #startedAtMs = 0;
   #joinMs = 0;
+  #firstFrameAtMs: number | undefined;
+  #rejoins = 0;
   #participantCount = 0;
   #ended: string | undefined;
   #closed = false;
-  #answering: Promise<void> = Promise.resolve();
+  /** Offers, and what a new session needs, one after the other. */
+  #queue: Promise<void> = Promise.resolve();
 
   constructor(shared: BotShared, options: BotOptions) {
     this.#shared = shared;
     this.#options = options;
-    this.#subscriber = new BotSubscriber({
-      clock: shared.clock,
-      certificate: shared.certificate,
-      random: shared.random,
-      onLost: (error) => this.#note(`subscriber: ${error.message}`),
-    });
+    this.#visible = options.tiles === undefined ? undefined : new VisibleTracks(options.tiles);
+    this.#subscriber = this.#openSubscriber();
+  }
+
+  /** What its times are measured by. */
+  get clock(): Clock {
+    return this.#shared.clock;
   }
 
   get joined(): Joined | undefined {
     return this.#joined;
+  }
+
+  /** Why it is no longer in the room; undefined while it is. */
+  get ended(): string | undefined {
+    return this.#ended;
+  }
+
+  /** New sessions after lost ones. */
+  get rejoins(): number {
+    return this.#rejoins;
   }
 
   /** The open link, for requests beyond what a bot does by itself. */
@@ -97,8 +123,7 @@ export class Bot {
     this.#startedAtMs = this.#shared.clock.monotonicMs();
     await this.reconnect(this.#options.connect);
     this.#joinMs = this.#shared.clock.monotonicMs() - this.#startedAtMs;
-    const { audio, video } = this.#options.publish;
-    if (audio || video) await this.#publish();
+    await this.#publish();
   }
 
   /** Goes on over another link, in place of a lost one. `connect` resumes the session. */
@@ -106,38 +131,73 @@ export class Bot {
     this.#ended = undefined;
     const { link, joined } = await connect({
       onEvent: (event) => this.#receive(event),
+      onRejoined: (rejoined, anew) => this.#rejoined(rejoined, anew),
       onClosed: (reason) => (this.#ended ??= reason),
     });
     this.#link = link;
-    this.#joined = joined;
-    this.#participantCount = joined.participantCount;
+    this.#enter(joined);
   }
 
   /** Sends what is due. To be called each 10 ms or so. */
-  tick(): void {
+  tick(nowMs = this.#shared.clock.monotonicMs()): void {
     if (this.#closed) return;
-    const nowMs = this.#shared.clock.monotonicMs();
     this.#publisher?.tick(nowMs);
     this.#subscriber.tick(nowMs);
   }
 
+  /** From the start to Joined, to the subscriber's connection, and to the first decodable frame of a video. */
+  get milestones() {
+    const { connectedAtMs } = this.#subscriber;
+    this.#firstFrameAtMs ??= findFirstFrame(this.#subscriber, this.#shared.clock.monotonicMs());
+    return {
+      joinMs: this.#joinMs,
+      connectedMs: connectedAtMs === undefined ? undefined : connectedAtMs - this.#startedAtMs,
+      firstFrameMs: this.#firstFrameAtMs === undefined ? undefined : this.#firstFrameAtMs - this.#startedAtMs,
+    };
+  }
+
+  /** What came of each track since the last call. */
+  takeIntervals(nowMs: number): TrackInterval[] {
+    return this.#subscriber.activeReceivers.map((receiver) => receiver.takeInterval(nowMs));
+  }
+
+  /** Bytes sent so far, of each encoding. */
+  get sentBytes(): readonly { readonly kind: "audio" | "video"; readonly rid: string; readonly bytes: number }[] {
+    return (this.#publisher?.senders ?? []).map(({ kind, rid, bytes }) => ({ kind, rid, bytes }));
+  }
+
+  /** Longest pauses within a window, of each source that was ever received. Times are those of the clock given. */
+  gapsBetween(fromMs: number, toMs: number): SourceGap[] {
+    return [...this.#histories].map(([source, { kind, history }]) => ({
+      source,
+      kind,
+      ...history.gapBetween(fromMs, toMs),
+    }));
+  }
+
   report(): BotReport {
     const nowMs = this.#shared.clock.monotonicMs();
-    const received = [...this.#subscriber.receivers.values()].map((receiver) => receiver.report(nowMs));
+    const { joinMs, firstFrameMs } = this.milestones;
     return {
       participantId: this.#joined?.participant?.participantId ?? "",
+      identity: this.#joined?.participant?.identity ?? "",
       nodeId: this.#joined?.nodeId ?? "",
-      joinMs: this.#joinMs,
+      joinMs,
       participantCount: this.#participantCount,
-      sent: (this.#publisher?.senders ?? []).map(({ mid, kind, packets, keyframeRequests, resentPackets }) => ({
-        trackId: this.#trackIds.get(mid) ?? "",
-        kind,
-        packets,
-        keyframeRequests,
-        resentPackets,
-      })),
-      received,
-      firstFrameMs: findFirstFrame(received, this.#startedAtMs),
+      sent: (this.#publisher?.senders ?? []).map(
+        ({ mid, kind, rid, packets, bytes, keyframeRequests, resentPackets }) => ({
+          trackId: this.#trackIds.get(mid) ?? "",
+          kind,
+          rid,
+          packets,
+          bytes,
+          keyframeRequests,
+          resentPackets,
+        }),
+      ),
+      received: [...this.#subscriber.receivers.values()].map((receiver) => receiver.report(nowMs)),
+      firstFrameMs,
+      rejoins: this.#rejoins,
       ended: this.#ended,
       errors: [...this.#errors],
     };
@@ -147,7 +207,7 @@ export class Bot {
   async leave(): Promise<void> {
     if (this.#closed) return;
     this.#ended ??= "left";
-    await this.#link?.request({ $case: "leave", value: {} }).catch(() => undefined);
+    await this.#link?.leave();
     await this.vanish();
   }
 
@@ -158,29 +218,49 @@ export class Bot {
     await Promise.all([this.#publisher?.close(), this.#subscriber.close()]);
   }
 
+  #openSubscriber(): BotSubscriber {
+    const { clock, dtls, random, feedbackWriter } = this.#shared;
+    return new BotSubscriber({
+      clock,
+      dtls,
+      random,
+      feedbackWriter,
+      historyOf: (trackId) => this.#historyOf(trackId),
+      onLost: (error) => this.#note(`subscriber: ${error.message}`),
+    });
+  }
+
+  #historyOf(trackId: string): FrameHistory {
+    const track = this.#directory.find(trackId);
+    const key = track ? `${track.identity}/${track.source}` : trackId;
+    const known = this.#histories.get(key);
+    if (known) return known.history;
+    const history = new FrameHistory();
+    this.#histories.set(key, { kind: track?.kind ?? "video", history });
+    return history;
+  }
+
+  #enter(joined: Joined): void {
+    this.#joined = joined;
+    this.#participantCount = joined.participantCount;
+    this.#directory.reset(joined);
+    this.#choose();
+  }
+
   async #publish(): Promise<void> {
-    const { clock, certificate, media, random } = this.#shared;
-    const { audio, video } = this.#options.publish;
-    const phase = Math.floor(random() * 1_000);
-    const ssrc = (): number => Math.floor(1 + random() * 0xffff_fffe);
-    const senders: TrackSender[] = [];
-    if (audio) senders.push(new TrackSender("0", "audio", ssrc(), media.openAudio(phase), random));
-    if (video) senders.push(new TrackSender("1", "video", ssrc(), media.openVideo(phase), random));
+    const { publish } = this.#options;
+    if (!publish.audio && publish.video === false) return;
+    const { clock, dtls } = this.#shared;
+    const { senders, tracks } = planPublishing(publish, this.#shared);
     const publisher = new BotPublisher({
       clock,
-      certificate,
+      dtls,
       senders,
       onLost: (error) => this.#note(`publisher: ${error.message}`),
     });
     this.#publisher = publisher;
-    const tracks = senders.map(({ mid, kind }) => ({
-      mid,
-      source: kind === "audio" ? TrackSource.MICROPHONE : TrackSource.CAMERA,
-      name: "",
-      muted: false,
-      encodings: [],
-    }));
-    const answer = await this.link.request({ $case: "publisherOffer", value: { sdp: publisher.writeOffer(), tracks } });
+    const value = { sdp: publisher.writeOffer(), tracks: [...tracks] };
+    const answer = await this.link.request({ $case: "publisherOffer", value });
     if (answer.$case !== "publisherAnswer") throw new Error("the server answered an offer with something else");
     for (const { mid, trackId } of answer.value.tracks) this.#trackIds.set(mid, trackId);
     await publisher.answer(answer.value.sdp);
@@ -189,6 +269,7 @@ export class Bot {
   #receive(event: Event): void {
     this.events.push(event);
     if (this.events.length > MAX_EVENTS) this.events.shift();
+    if (this.#directory.receive(event)) this.#choose();
     switch (event.event?.$case) {
       case "subscriberOffer":
         return this.#answer(event.event.value);
@@ -202,17 +283,50 @@ export class Bot {
     }
   }
 
-  /** One after the other, as they come. */
+  /** In a new session nothing of the old one goes on: other connections, published again. */
+  #rejoined(joined: Joined, anew: boolean): void {
+    if (anew) {
+      this.#rejoins += 1;
+      void this.#subscriber.close();
+      void this.#publisher?.close();
+      this.#subscriber = this.#openSubscriber();
+      this.#publisher = undefined;
+      this.#visible?.reset();
+    }
+    this.#enter(joined);
+    if (anew) this.#enqueue("publishing again", () => this.#publish());
+  }
+
   #answer(offer: SubscriberOffer): void {
-    this.#answering = this.#answering.then(async () => {
+    const subscriber = this.#subscriber;
+    this.#enqueue(`offer ${offer.offerId}`, async () => {
+      if (subscriber !== this.#subscriber) return;
+      const sdp = await subscriber.answer(offer);
+      await this.link.request({ $case: "subscriberAnswer", value: { offerId: offer.offerId, sdp } });
+    });
+  }
+
+  /** Asks for what is to be seen, where it chooses itself. */
+  #choose(): void {
+    if (!this.#visible) return;
+    const ownId = this.#joined?.participant?.participantId;
+    const others = this.#directory.tracks.filter(({ participantId }) => participantId !== ownId);
+    for (const wish of this.#visible.update(others)) {
+      this.#enqueue(`subscription to ${wish.trackId}`, async () => {
+        await this.link.request({ $case: "setSubscription", value: { ...wish, paused: false } });
+      });
+    }
+  }
+
+  #enqueue(what: string, task: () => Promise<void>): void {
+    this.#queue = this.#queue.then(async () => {
       if (this.#closed) return;
       try {
-        const sdp = await this.#subscriber.answer(offer);
-        await this.link.request({ $case: "subscriberAnswer", value: { offerId: offer.offerId, sdp } });
+        await task();
       } catch (error) {
-        // Overtaken by an offer that is on its way.
-        if (error instanceof CodedError && error.code === "STALE_ANSWER") return;
-        this.#note(`offer ${offer.offerId}: ${String(error)}`);
+        // Overtaken: by a newer offer that is on its way, by the end of a track, or by a new session.
+        if (OVERTAKEN.has(codeOf(error))) return;
+        this.#note(`${what}: ${String(error)}`);
       }
     });
   }
@@ -222,13 +336,18 @@ export class Bot {
   }
 }
 
-const MAX_EVENTS = 1_000;
+const OVERTAKEN: ReadonlySet<string> = new Set(["STALE_ANSWER", "TRACK_NOT_FOUND", "SESSION_LOST"]);
 
-function findFirstFrame(received: readonly ReceivedTrack[], startedAtMs: number): number | undefined {
-  const times = received.flatMap(({ kind, firstFrameAtMs }) =>
-    kind === "video" && firstFrameAtMs !== undefined ? [firstFrameAtMs] : [],
-  );
-  return times.length > 0 ? Math.min(...times) - startedAtMs : undefined;
+function codeOf(error: unknown): string {
+  return String(Reflect.get(Object(error), "code") ?? "");
+}
+
+function findFirstFrame({ receivers }: BotSubscriber, nowMs: number): number | undefined {
+  const times = [...receivers.values()].flatMap((receiver) => {
+    const { kind, firstFrameAtMs } = receiver.report(nowMs);
+    return kind === "video" && firstFrameAtMs !== undefined ? [firstFrameAtMs] : [];
+  });
+  return times.length > 0 ? Math.min(...times) : undefined;
 }
 
 function describeEnd({ reason, error }: SessionEnded): string {

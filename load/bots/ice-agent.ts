@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, Timer } from "@cation/service-kit/clock";
-import { Message, classes, methods, parseMessage } from "werift";
+import { StunMessageView, StunType } from "@cation/webrtc/stun-message";
+import { TRANSACTION_ID_BYTES, TRANSACTION_ID_OFFSET, writeStunCheck } from "./stun-check.ts";
 
 /** Between checks until one is answered. */
 const CHECK_INTERVAL_MS = 50;
@@ -37,7 +38,9 @@ export interface IceAgentOptions {
 /** The controlling side towards an ICE-lite server with one candidate: checks it, nominates it, keeps its consent fresh. */
 export class IceAgent {
   readonly #options: IceAgentOptions;
-  readonly #tieBreaker = randomBytes(8).readBigUInt64BE();
+  readonly #tieBreaker = randomBytes(8);
+  readonly #view = new StunMessageView();
+  /** Transaction ids, as latin1. */
   readonly #outstanding = new Set<string>();
   #timer: Timer | undefined;
   #connected = false;
@@ -53,11 +56,12 @@ export class IceAgent {
   /** STUN from the server: an answer to a check, or nothing of interest. */
   receive(datagram: Uint8Array): void {
     const { remote, clock, onConnected } = this.#options;
-    const message = parseMessage(Buffer.from(datagram), Buffer.from(remote.pwd));
-    if (!message || message.messageClass !== classes.RESPONSE) return;
-    if (!this.#outstanding.delete(message.transactionIdHex)) return;
+    const view = this.#view;
+    if (this.#closed || !view.read(datagram) || view.type !== StunType.BINDING_SUCCESS) return;
+    if (!this.#outstanding.has(transactionIdOf(view.bytes)) || !view.hasValidIntegrity(remote.pwd)) return;
+    this.#outstanding.delete(transactionIdOf(view.bytes));
     this.#heardAtMs = clock.monotonicMs();
-    if (this.#connected || this.#closed) return;
+    if (this.#connected) return;
     this.#connected = true;
     this.#schedule();
     onConnected();
@@ -75,13 +79,14 @@ export class IceAgent {
       this.close();
       return onLost();
     }
-    const request = new Message(methods.BINDING, classes.REQUEST)
-      .setAttribute("USERNAME", `${remote.ufrag}:${local.ufrag}`)
-      .setAttribute("PRIORITY", PRIORITY >>> 0)
-      .setAttribute("ICE-CONTROLLING", this.#tieBreaker)
-      .setAttribute("USE-CANDIDATE", null) as Message;
-    this.#remember(request.transactionIdHex);
-    send(request.addMessageIntegrity(Buffer.from(remote.pwd)).addFingerprint().bytes);
+    const request = writeStunCheck({
+      username: `${remote.ufrag}:${local.ufrag}`,
+      password: remote.pwd,
+      priority: PRIORITY,
+      tieBreaker: this.#tieBreaker,
+    });
+    this.#remember(transactionIdOf(request));
+    send(request);
     this.#schedule();
   }
 
@@ -97,4 +102,8 @@ export class IceAgent {
     const intervalMs = this.#connected ? CONSENT_INTERVAL_MS : CHECK_INTERVAL_MS;
     this.#timer = this.#options.clock.setTimer(intervalMs, () => this.#check());
   }
+}
+
+function transactionIdOf(message: Buffer): string {
+  return message.toString("latin1", TRANSACTION_ID_OFFSET, TRANSACTION_ID_OFFSET + TRANSACTION_ID_BYTES);
 }

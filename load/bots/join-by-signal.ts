@@ -1,44 +1,116 @@
 import type { Joined } from "@cation/proto/client/v1/client";
+import { SignalSession } from "@cation/client/signal-session";
+import type { SessionEnvironment, Socket, SocketHandlers } from "@cation/client/session-environment";
 import type { Clock } from "@cation/service-kit/clock";
 import type { LinkHandler, SignalLink } from "./signal-link.ts";
-import { openWebSocketLink } from "./websocket-link.ts";
 
 /** Where and as whom to join. */
 export interface Place {
-  /** Of a signal node: ws, wss, http or https; the path is added. */
-  readonly url: string;
+  /** Of signal nodes: ws, wss, http or https; the path is added. After a failure the next one is tried. */
+  readonly urls: readonly string[];
   readonly room: string;
   readonly identity: string;
+  readonly region?: string;
   /** Empty: wherever the cluster likes. */
   readonly nodeId: string;
   /** Undefined: signal mints one, where it is in development mode. */
   readonly token: string | undefined;
+  /** Receive every track without asking. */
+  readonly autoSubscribe: boolean;
 }
 
-/** Joins a room over the client protocol. Rejects with what the server refused. */
+const LEAVE_DEADLINE_MS = 5_000;
+
+/**
+ * Joins a room over the client protocol, by the SDK's own session: a lost connection is resumed, and a lost session or
+ * node leads to a new join, exactly as in a browser. Rejects with what the server refused.
+ */
 export async function joinBySignal(
   place: Place,
   clock: Clock,
+  random: () => number,
   handler: LinkHandler,
 ): Promise<{ link: SignalLink; joined: Joined }> {
-  const token = place.token ?? (await mintToken(place));
-  const link = await openWebSocketLink(withPath(place.url, "ws", "/rtc"), clock, handler);
-  const join = { token, region: "", nodeId: place.nodeId, autoSubscribe: true };
-  const answer = await link.request({ $case: "join", value: join });
-  if (answer.$case !== "joined") throw new Error("the server answered the join with something else");
-  return { link, joined: answer.value };
+  const { room, identity, region = "", nodeId, autoSubscribe } = place;
+  let first: Joined | undefined;
+  const line = { isCut: false };
+  const session = new SignalSession(
+    environmentOf(clock, random, line),
+    {
+      urls: place.urls.map((url) => withPath(url, "ws", "/rtc")),
+      token: place.token ?? (() => mintToken(place.urls[0], room, identity)),
+      region,
+      nodeId,
+      autoSubscribe,
+    },
+    {
+      onJoined: (joined, mode) => {
+        if (mode === "joined") first = joined;
+        else if (mode === "rejoined" || !joined.eventsReplayed) handler.onRejoined(joined, mode === "rejoined");
+      },
+      onEvent: (event) => handler.onEvent(event),
+      onStateChanged: () => undefined,
+      onError: () => undefined,
+      onEnded: (cause) => handler.onClosed(`${cause.code}: ${cause.message}`),
+    },
+  );
+  await session.join();
+  if (!first) throw new Error("the session began without an answer to its join");
+  const link: SignalLink = {
+    request: (request) => session.request(request),
+    leave: () => session.leave(LEAVE_DEADLINE_MS),
+    close: () => {
+      line.isCut = true;
+      void session.leave(0);
+    },
+  };
+  return { link, joined: first };
 }
 
-async function mintToken({ url, room, identity }: Place): Promise<string> {
+/** Over a line that is cut nothing is sent any more, not even a goodbye. */
+function environmentOf(clock: Clock, random: () => number, line: { readonly isCut: boolean }): SessionEnvironment {
+  return {
+    createSocket: (url, protocol, handlers) => openSocket(url, protocol, handlers, line),
+    nowMs: () => clock.nowMs(),
+    random,
+    setTimer: (callback, delayMs) => {
+      const timer = clock.setTimer(delayMs, callback);
+      return () => timer.cancel();
+    },
+  };
+}
+
+function openSocket(
+  url: string,
+  protocol: string,
+  handlers: SocketHandlers,
+  line: { readonly isCut: boolean },
+): Socket {
+  const socket = new WebSocket(url, protocol);
+  socket.binaryType = "arraybuffer";
+  socket.addEventListener("open", () => handlers.onOpen());
+  socket.addEventListener("message", ({ data }: { data: string | ArrayBuffer }) =>
+    handlers.onMessage(typeof data === "string" ? data : new Uint8Array(data)),
+  );
+  socket.addEventListener("close", ({ code, reason }) => handlers.onClose(code, reason));
+  return {
+    send: (data) => {
+      if (!line.isCut) socket.send(data as Uint8Array<ArrayBuffer>);
+    },
+    close: (code, reason) => socket.close(code, reason),
+  };
+}
+
+/** A token from signal in development mode. */
+export async function mintToken(url: string, room: string, identity: string): Promise<string> {
   const response = await fetch(withPath(url, "http", "/dev/token"), {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ room, identity }),
   });
-  const body: unknown = await response.json();
+  const body: unknown = await response.json().catch(() => undefined);
   const token: unknown = typeof body === "object" && body !== null ? Reflect.get(body, "token") : undefined;
-  if (typeof token !== "string")
-    throw new Error(`signal mints no token (HTTP ${response.status}); pass one by --token`);
+  if (typeof token !== "string") throw new Error(`signal mints no token (HTTP ${response.status}); pass one`);
   return token;
 }
 

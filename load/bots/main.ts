@@ -1,9 +1,7 @@
 import { parseArgs } from "node:util";
-import { systemClock } from "@cation/service-kit/clock";
 import { Bot } from "./bot.ts";
-import type { BotReport, BotShared } from "./bot.ts";
-import { BotMedia } from "./bot-media.ts";
-import { createBotCertificate } from "./certificate.ts";
+import type { BotReport } from "./bot.ts";
+import { createBotShared } from "./bot-shared.ts";
 import { joinBySignal } from "./join-by-signal.ts";
 
 const TICK_MS = 10;
@@ -43,19 +41,17 @@ async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(HELP);
   const kinds = values.publish.split(",");
   const publish = { audio: kinds.includes("audio"), video: kinds.includes("video") };
-  const shared: BotShared = {
-    clock: systemClock,
-    random: Math.random,
-    certificate: createBotCertificate(Date.now()),
-    media: new BotMedia(),
-  };
+  const shared = createBotShared();
   const bots: Bot[] = [];
   const ticker = setInterval(() => bots.forEach((bot) => bot.tick()), TICK_MS);
   for (let i = 1; i <= Number(values.bots); i++) {
     const identity = `${values.identity}-${i}`;
     const { url, room, token, node } = values;
-    const place = { url, room, identity, nodeId: node, token };
-    const bot = new Bot(shared, { publish, connect: (handler) => joinBySignal(place, systemClock, handler) });
+    const place = { urls: [url], room, identity, nodeId: node, token, autoSubscribe: true };
+    const bot = new Bot(shared, {
+      publish,
+      connect: (handler) => joinBySignal(place, shared.clock, shared.random, handler),
+    });
     bots.push(bot);
     await bot.start().catch((error: unknown) => process.stderr.write(`${identity}: ${String(error)}\n`));
     await new Promise((resolve) => setTimeout(resolve, Number(values.interval)));

@@ -54,6 +54,11 @@ class SessionLink implements SignalLink {
     return this.#pending.ask(request, (message) => this.#up.push({ up: { $case: "request", value: message } }));
   }
 
+  async leave(): Promise<void> {
+    await this.request({ $case: "leave", value: {} }).catch(() => undefined);
+    this.close();
+  }
+
   close(): void {
     this.#up.end();
     void this.#down.return?.().catch(() => undefined);

@@ -1,4 +1,4 @@
-import type { ClientMessage, Event, Response } from "@cation/proto/client/v1/client";
+import type { ClientMessage, Event, Joined, Response } from "@cation/proto/client/v1/client";
 import { fromProtoError } from "@cation/service-kit/coded-error";
 import { withTimeout } from "@cation/service-kit/clock";
 import type { Clock } from "@cation/service-kit/clock";
@@ -11,6 +11,11 @@ export type BotResult = Exclude<NonNullable<Response["result"]>, { $case: "error
 /** Told what comes by itself. */
 export interface LinkHandler {
   onEvent(event: Event): void;
+  /**
+   * A lost connection was made good. `anew`: by a new session, maybe on another node, so that nothing of the old one goes
+   * on; else the old one was taken up, but `joined` replaces what was known of the room.
+   */
+  onRejoined(joined: Joined, anew: boolean): void;
   /** No more comes. Called once. */
   onClosed(reason: string): void;
 }
@@ -19,6 +24,8 @@ export interface LinkHandler {
 export interface SignalLink {
   /** Rejects with a CodedError of the server, or an Error when the link is gone or the answer late. */
   request(request: BotRequest): Promise<BotResult>;
+  /** Says goodbye and closes. Never rejects. */
+  leave(): Promise<void>;
   /** Idempotent. */
   close(): void;
 }

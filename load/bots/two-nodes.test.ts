@@ -26,6 +26,30 @@ describe("two sfu nodes", () => {
     }
   });
 
+  it("carry simulcast: the watcher gets one encoding of three, and the time it took", async () => {
+    const anna = await kit.join({
+      nodeId: "a",
+      publish: { audio: true, video: { bitrateBps: 900_000, simulcast: true } },
+    });
+    const ben = await kit.watch("b");
+    await until("ben decodes", () => decodes(ben, 2, 40));
+    const { sent } = anna.report();
+    expect(sent.map(({ rid }) => rid)).toEqual(["", "q", "h", "f"]);
+    expect(new Set(sent.map(({ trackId }) => trackId)).size).toBe(2);
+    const intervals = ben.takeIntervals(performance.now());
+    expect(intervals.map(({ kind }) => kind).sort()).toEqual(["audio", "video"]);
+    for (const { kind, latenciesMs, height, lost } of intervals) {
+      expect(latenciesMs.length).toBeGreaterThan(20);
+      expect(latenciesMs.every((latency) => latency > 0 && latency < 5_000)).toBe(true);
+      if (kind === "video") expect([90, 180, 360]).toContain(height);
+      expect(lost).toBe(0);
+    }
+    const now = ben.clock.monotonicMs();
+    const gaps = ben.gapsBetween(now - 1_000, now);
+    expect(gaps.map(({ kind }) => kind).sort()).toEqual(["audio", "video"]);
+    expect(gaps.every(({ frames, longestMs }) => frames > 5 && longestMs < 1_000)).toBe(true);
+  });
+
   it("send a track over the link once, however many watch, and stop with the last", async () => {
     const anna = await kit.join({ nodeId: "a" });
     const watchers = await Promise.all(["b", "b", "b"].map((nodeId) => kit.watch(nodeId)));

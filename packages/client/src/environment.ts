@@ -1,34 +1,13 @@
-/** What a socket tells its owner. After `onClose` nothing else is called. */
-export interface SocketHandlers {
-  onOpen(): void;
-  /** Binary frames as bytes, text frames as a string. */
-  onMessage(data: Uint8Array | string): void;
-  onClose(code: number, reason: string): void;
-}
-
-/** A WebSocket, reduced to what the SDK needs. */
-export interface Socket {
-  /** May be called only between `onOpen` and `onClose`. */
-  send(data: Uint8Array): void;
-  /** Idempotent. `onClose` follows. */
-  close(code: number, reason: string): void;
-}
+import type { SessionEnvironment, Socket, SocketHandlers } from "./session-environment.ts";
 
 /**
  * Everything the SDK takes from the browser that is not a value: connections, time, randomness, the network's state.
  * Tests give their own, so that a lost connection or a backoff takes no real time.
  */
-export interface ClientEnvironment {
-  createSocket(url: string, protocol: string, handlers: SocketHandlers): Socket;
+export interface ClientEnvironment extends SessionEnvironment {
   createPeerConnection(configuration: RTCConfiguration): RTCPeerConnection;
   /** Video codecs that the browser can send, its first choice first. */
   videoCodecs(): readonly RTCRtpCodec[];
-  /** Wall clock, milliseconds since 1970: tokens expire by it. */
-  nowMs(): number;
-  /** 0 ≤ x < 1; spreads retries. */
-  random(): number;
-  /** Calls `callback` once after `delayMs`, unless the returned function is called before. */
-  setTimer(callback: () => void, delayMs: number): () => void;
   /** Calls `callback` when the machine came online or changed its network, until the returned function is called. */
   onNetworkChange(callback: () => void): () => void;
 }

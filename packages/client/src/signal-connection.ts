@@ -1,5 +1,5 @@
 import { ClientMessage, type Event, type Response, ServerMessage } from "@cation/proto/client/v1/client";
-import type { ClientEnvironment, Socket } from "./environment.ts";
+import type { SessionEnvironment, Socket } from "./session-environment.ts";
 import { CationError, clientError, serverError } from "./errors.ts";
 
 export type ClientRequest = NonNullable<ClientMessage["request"]>;
@@ -41,7 +41,7 @@ interface WaitingRequest {
  * sessions, and is not used again once closed.
  */
 export class SignalConnection {
-  readonly #environment: ClientEnvironment;
+  readonly #environment: SessionEnvironment;
   readonly #observer: SignalConnectionObserver;
   readonly #waiting = new Map<number, WaitingRequest>();
   readonly #socket: Socket;
@@ -52,7 +52,7 @@ export class SignalConnection {
 
   /** Opens a connection. Rejects with `SIGNAL_UNREACHABLE`, after `deadlineMs` at the latest. */
   static async open(
-    environment: ClientEnvironment,
+    environment: SessionEnvironment,
     url: string,
     observer: SignalConnectionObserver,
     deadlineMs: number,
@@ -67,7 +67,7 @@ export class SignalConnection {
     return connection;
   }
 
-  private constructor(environment: ClientEnvironment, url: string, observer: SignalConnectionObserver) {
+  private constructor(environment: SessionEnvironment, url: string, observer: SignalConnectionObserver) {
     this.#environment = environment;
     this.#observer = observer;
     this.#socket = environment.createSocket(url, SUB_PROTOCOL, {

@@ -2,7 +2,7 @@ import type { Event, Joined, SessionEnded } from "@cation/proto/client/v1/client
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import { type TokenSource, renewalDelayMs, tokenExpiryMs } from "./access-token.ts";
 import { backoffDelayMs } from "./backoff.ts";
-import type { ClientEnvironment } from "./environment.ts";
+import type { SessionEnvironment } from "./session-environment.ts";
 import { CationError, asCationError, clientError, serverError } from "./errors.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { DEFAULT_TIMING, type SessionTiming } from "./session-timing.ts";
@@ -49,7 +49,7 @@ const FINAL_CODES: ReadonlySet<string> = new Set(["SESSION_REPLACED", "PARTICIPA
  * anew. Requests wait while there is no connection; events arrive once and in order.
  */
 export class SignalSession {
-  readonly #environment: ClientEnvironment;
+  readonly #environment: SessionEnvironment;
   readonly #options: SessionOptions;
   readonly #timing: SessionTiming;
   readonly #observer: SessionObserver;
@@ -68,7 +68,7 @@ export class SignalSession {
   #stopRenewal: (() => void) | undefined;
 
   constructor(
-    environment: ClientEnvironment,
+    environment: SessionEnvironment,
     options: SessionOptions,
     observer: SessionObserver,
     timing: SessionTiming = DEFAULT_TIMING,

@@ -56,17 +56,17 @@ DtlsCloseReason reasonOf(unsigned long error) {
 
 }  // namespace
 
-DtlsAssociation::DtlsAssociation(std::vector<Fingerprint> expected, Clock::time_point deadline,
-                                 DtlsEvents& events)
-    : expected_(std::move(expected)), deadline_(deadline), events_(events) {}
+DtlsAssociation::DtlsAssociation(DtlsRole role, std::vector<Fingerprint> expected,
+                                 Clock::time_point deadline, DtlsEvents& events)
+    : role_(role), expected_(std::move(expected)), deadline_(deadline), events_(events) {}
 
-std::unique_ptr<DtlsAssociation> DtlsAssociation::create(SSL_CTX* context,
+std::unique_ptr<DtlsAssociation> DtlsAssociation::create(DtlsRole role, SSL_CTX* context,
                                                          const BIO_METHOD* bioMethod,
                                                          std::vector<Fingerprint> expected,
                                                          Clock::time_point deadline,
                                                          DtlsEvents& events) {
   std::unique_ptr<DtlsAssociation> association(
-      new DtlsAssociation(std::move(expected), deadline, events));
+      new DtlsAssociation(role, std::move(expected), deadline, events));
   DtlsAssociation* self = association.get();
   association->pipe_.send = [self](const uint8_t* bytes, size_t length) {
     self->lastFlight_.emplace_back(bytes, bytes + length);
@@ -80,14 +80,24 @@ std::unique_ptr<DtlsAssociation> DtlsAssociation::create(SSL_CTX* context,
     return nullptr;
   }
   SSL_set_bio(ssl, bio, bio);
-  SSL_set_accept_state(ssl);
+  if (role == DtlsRole::kServer) {
+    SSL_set_accept_state(ssl);
+  } else {
+    SSL_set_connect_state(ssl);
+  }
   SSL_set_mtu(ssl, kDatagramBytes);
   DTLS_set_timer_cb(ssl, retransmitAfter);
   return association;
 }
 
+void DtlsAssociation::start() {
+  if (role_ == DtlsRole::kClient && isHandshaking()) handshake();
+}
+
 void DtlsAssociation::receive(const uint8_t* bytes, size_t length) {
-  if (state_ == State::kConnected) return receiveRecords(bytes, length);
+  if (state_ == State::kConnected) {
+    return role_ == DtlsRole::kServer ? receiveRecords(bytes, length) : receiveAsClient(bytes, length);
+  }
   if (isClosed() || length == 0) return;
   pipe_.inbound = bytes;
   pipe_.inboundBytes = length;
@@ -96,13 +106,22 @@ void DtlsAssociation::receive(const uint8_t* bytes, size_t length) {
 }
 
 void DtlsAssociation::sendData(const uint8_t* bytes, size_t length) {
-  if (state_ == State::kConnected) sendRecord(DtlsContent::kApplicationData, bytes, length);
+  if (state_ != State::kConnected) return;
+  if (role_ == DtlsRole::kServer) return sendRecord(DtlsContent::kApplicationData, bytes, length);
+  ERR_clear_error();
+  SSL_write(ssl_.get(), bytes, static_cast<int>(length));
 }
 
 void DtlsAssociation::close() {
   if (isClosed()) return;
   const uint8_t goodbye[] = {kWarning, kCloseNotify};
-  if (state_ == State::kConnected) sendRecord(DtlsContent::kAlert, goodbye, sizeof goodbye);
+  if (state_ == State::kConnected) {
+    if (role_ == DtlsRole::kServer) {
+      sendRecord(DtlsContent::kAlert, goodbye, sizeof goodbye);
+    } else {
+      SSL_shutdown(ssl_.get());
+    }
+  }
   end(DtlsCloseReason::kClosedLocally);
 }
 
@@ -139,13 +158,15 @@ void DtlsAssociation::connected() {
     refusal = DtlsCloseReason::kFingerprintMismatch;
   } else if (length > 0) {
     refusal = DtlsCloseReason::kHandshakeFailed;
-    records_ = DtlsRecordLayer::create(ssl_.get(), lastFlight_);
+    if (role_ == DtlsRole::kServer) records_ = DtlsRecordLayer::create(ssl_.get(), lastFlight_);
   }
-  if (records_) {
+  const bool isClient = role_ == DtlsRole::kClient;
+  if (records_ || (isClient && refusal == DtlsCloseReason::kHandshakeFailed)) {
     state_ = State::kConnected;
     announceKeys(static_cast<uint16_t>(profile->id), length);
     expected_.clear();
     expected_.shrink_to_fit();
+    if (isClient) return;
   } else {
     SSL_shutdown(ssl_.get());
     end(refusal);
@@ -175,6 +196,22 @@ bool DtlsAssociation::isExpectedCertificate() const {
     return algorithm && X509_digest(certificate, algorithm, digest, &length) == 1 &&
            one.value.size() == length && std::memcmp(one.value.data(), digest, length) == 0;
   });
+}
+
+// OpenSSL goes on: it answers a server that has not seen our last flight, and knows a close_notify.
+void DtlsAssociation::receiveAsClient(const uint8_t* bytes, size_t length) {
+  uint8_t content[kMaxDtlsContentBytes];
+  pipe_.inbound = bytes;
+  pipe_.inboundBytes = length;
+  lastFlight_.clear();
+  ERR_clear_error();
+  int read;
+  while ((read = SSL_read(ssl_.get(), content, sizeof content)) > 0) {
+    events_.onData(content, static_cast<size_t>(read));
+  }
+  pipe_.inboundBytes = 0;
+  const int error = SSL_get_error(ssl_.get(), read);
+  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) end(DtlsCloseReason::kClosedByPeer);
 }
 
 void DtlsAssociation::receiveRecords(const uint8_t* bytes, size_t length) {

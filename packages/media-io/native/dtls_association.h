@@ -1,4 +1,4 @@
-// One DTLS association in the server role, sans-IO: datagrams and the time come in by calls, all else goes to a handler.
+// One DTLS association in either role, sans-IO: datagrams and the time come in by calls, all else goes to a handler.
 #pragma once
 
 #include <chrono>
@@ -47,10 +47,13 @@ class DtlsEvents {
 class DtlsAssociation {
  public:
   // Null when out of memory. `events` must outlive it.
-  static std::unique_ptr<DtlsAssociation> create(SSL_CTX* context, const BIO_METHOD* bioMethod,
+  static std::unique_ptr<DtlsAssociation> create(DtlsRole role, SSL_CTX* context,
+                                                 const BIO_METHOD* bioMethod,
                                                  std::vector<Fingerprint> expected,
                                                  Clock::time_point deadline, DtlsEvents& events);
 
+  // A client speaks first; a server waits, and this does nothing.
+  void start();
   void receive(const uint8_t* bytes, size_t length);
   // Application data; dropped unless connected.
   void sendData(const uint8_t* bytes, size_t length);
@@ -65,22 +68,24 @@ class DtlsAssociation {
  private:
   enum class State { kHandshaking, kConnected, kClosed };
 
-  DtlsAssociation(std::vector<Fingerprint> expected, Clock::time_point deadline,
+  DtlsAssociation(DtlsRole role, std::vector<Fingerprint> expected, Clock::time_point deadline,
                   DtlsEvents& events);
 
   void handshake();
   void connected();
   bool isExpectedCertificate() const;
   void announceKeys(uint16_t profile, size_t length);
+  void receiveAsClient(const uint8_t* bytes, size_t length);
   void receiveRecords(const uint8_t* bytes, size_t length);
   void receiveContent(uint8_t type, const uint8_t* content, size_t length);
   void sendRecord(DtlsContent type, const uint8_t* content, size_t length);
   void end(DtlsCloseReason reason);
 
+  const DtlsRole role_;
   DatagramPipe pipe_;
-  // Until the handshake is done.
+  // Until the handshake is done; a client's to the end.
   SslPtr ssl_;
-  // From then on.
+  // From then on, of a server: thousands of associations must not cost what OpenSSL keeps for each.
   std::unique_ptr<DtlsRecordLayer> records_;
   // What the last step of the handshake sent: again when the client asks, which it may not do for ever.
   std::vector<std::vector<uint8_t>> lastFlight_;

@@ -108,7 +108,8 @@ bool createWaker(napi_env env, napi_value callback, ServerObject* object) {
   return true;
 }
 
-// new DtlsServer({certificatePem, privateKeyPem, srtpProfiles, handshakeTimeoutMs}, onEvent)
+// new DtlsServer({certificatePem, privateKeyPem, srtpProfiles, handshakeTimeoutMs}, onEvent); new DtlsClient alike.
+template <DtlsRole role>
 napi_value construct(napi_env env, napi_callback_info info) {
   size_t count = 2;
   napi_value values[2];
@@ -116,7 +117,7 @@ napi_value construct(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &count, values, &self, nullptr);
   const auto text = [&](const char* name) { return toString(env, getProperty(env, values[0], name)); };
   SslContextPtr context =
-      createDtlsContext(text("certificatePem"), text("privateKeyPem"), text("srtpProfiles"));
+      createDtlsContext(role, text("certificatePem"), text("privateKeyPem"), text("srtpProfiles"));
   BioMethodPtr bioMethod = createDatagramBioMethod();
   if (!context || !bioMethod) {
     napi_throw_error(env, nullptr, "OpenSSL takes no such certificate, key or SRTP profiles");
@@ -133,7 +134,7 @@ napi_value construct(napi_env env, napi_callback_info info) {
   };
   const std::chrono::milliseconds timeout(toU32(env, getProperty(env, values[0], "handshakeTimeoutMs")));
   raw->thread =
-      std::make_unique<DtlsThread>(std::move(context), std::move(bioMethod), timeout, wake);
+      std::make_unique<DtlsThread>(role, std::move(context), std::move(bioMethod), timeout, wake);
   napi_add_env_cleanup_hook(env, environmentEnds, raw);
   napi_wrap(env, self, raw, finalize, nullptr, nullptr);
   return self;
@@ -197,9 +198,7 @@ napi_value close(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-}  // namespace
-
-void defineDtls(napi_env env, napi_value exports) {
+void defineClass(napi_env env, napi_value exports, const char* name, napi_callback constructor) {
   const napi_property_descriptor properties[] = {
       method("open", open),
       method("receive", receive),
@@ -207,10 +206,17 @@ void defineDtls(napi_env env, napi_value exports) {
       method("closeAssociation", closeAssociation),
       method("close", close),
   };
-  napi_value constructor;
-  napi_define_class(env, "DtlsServer", NAPI_AUTO_LENGTH, construct, nullptr,
-                    sizeof properties / sizeof *properties, properties, &constructor);
-  napi_set_named_property(env, exports, "DtlsServer", constructor);
+  napi_value defined;
+  napi_define_class(env, name, NAPI_AUTO_LENGTH, constructor, nullptr,
+                    sizeof properties / sizeof *properties, properties, &defined);
+  napi_set_named_property(env, exports, name, defined);
+}
+
+}  // namespace
+
+void defineDtls(napi_env env, napi_value exports) {
+  defineClass(env, exports, "DtlsServer", construct<DtlsRole::kServer>);
+  defineClass(env, exports, "DtlsClient", construct<DtlsRole::kClient>);
 }
 
 }  // namespace cation

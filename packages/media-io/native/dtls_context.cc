@@ -42,9 +42,10 @@ bool useCertificate(SSL_CTX* context, const std::string& certificatePem,
 
 }  // namespace
 
-SslContextPtr createDtlsContext(const std::string& certificatePem, const std::string& keyPem,
-                                const std::string& srtpProfiles) {
-  SslContextPtr context(SSL_CTX_new(DTLS_server_method()));
+SslContextPtr createDtlsContext(DtlsRole role, const std::string& certificatePem,
+                                const std::string& keyPem, const std::string& srtpProfiles) {
+  SslContextPtr context(
+      SSL_CTX_new(role == DtlsRole::kServer ? DTLS_server_method() : DTLS_client_method()));
   SSL_CTX* raw = context.get();
   if (!raw) return nullptr;
   // Of the versions DTLS has, 1.0 is deprecated (RFC 8996). No resumption: a resumed session shows no certificate.

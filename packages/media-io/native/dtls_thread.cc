@@ -26,9 +26,10 @@ struct DtlsThread::Entry : DtlsEvents {
   std::unique_ptr<DtlsAssociation> association;
 };
 
-DtlsThread::DtlsThread(SslContextPtr context, BioMethodPtr bioMethod,
+DtlsThread::DtlsThread(DtlsRole role, SslContextPtr context, BioMethodPtr bioMethod,
                        std::chrono::milliseconds timeout, std::function<void()> wake)
-    : context_(std::move(context)),
+    : role_(role),
+      context_(std::move(context)),
       bioMethod_(std::move(bioMethod)),
       timeout_(timeout),
       wake_(std::move(wake)),
@@ -126,11 +127,15 @@ void DtlsThread::execute(Command& command) {
 void DtlsThread::openAssociation(Command& command) {
   auto entry = std::make_unique<Entry>(*this, command.id);
   entry->association =
-      DtlsAssociation::create(context_.get(), bioMethod_.get(), std::move(command.expected),
+      DtlsAssociation::create(role_, context_.get(), bioMethod_.get(), std::move(command.expected),
                               Clock::now() + timeout_, *entry);
   if (!entry->association) return entry->onClosed(DtlsCloseReason::kHandshakeFailed);
-  handshaking_[command.id] = entry->association.get();
+  DtlsAssociation* association = entry->association.get();
+  handshaking_[command.id] = association;
   entries_[command.id] = std::move(entry);
+  association->start();
+  if (!association->isHandshaking()) handshaking_.erase(command.id);
+  removeClosed(command.id);
 }
 
 void DtlsThread::lookAtTheClock() {

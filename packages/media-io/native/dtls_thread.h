@@ -27,7 +27,7 @@ struct DtlsEvent {
 class DtlsThread {
  public:
   // `wake` is called from the thread when there are events; it must be safe there.
-  DtlsThread(SslContextPtr context, BioMethodPtr bioMethod, std::chrono::milliseconds timeout,
+  DtlsThread(DtlsRole role, SslContextPtr context, BioMethodPtr bioMethod, std::chrono::milliseconds timeout,
              std::function<void()> wake);
   ~DtlsThread();
 
@@ -73,6 +73,7 @@ class DtlsThread {
   void removeClosed(uint32_t id);
   void emit(DtlsEvent event);
 
+  const DtlsRole role_;
   const SslContextPtr context_;
   const BioMethodPtr bioMethod_;
   const std::chrono::milliseconds timeout_;

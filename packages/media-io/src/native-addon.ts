@@ -74,6 +74,8 @@ export interface NativeAddon {
   ) => NativeMediaSocket;
   readonly SrtpCipher: new (profile: SrtpProfile, rtp: SrtpSessionKeys, rtcp: SrtpSessionKeys) => SrtpCipher;
   readonly DtlsServer: NativeDtlsServerClass;
+  /** The same in the client's role, for load tests: `open` begins the handshake. */
+  readonly DtlsClient: NativeDtlsServerClass;
 }
 
 /** The addon, or why there is none. */

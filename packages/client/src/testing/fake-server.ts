@@ -8,7 +8,7 @@ import {
 } from "@cation/proto/client/v1/client";
 import type { Error as WireError } from "@cation/proto/common/v1/common";
 import type { Participant, Track } from "@cation/proto/state/v1/state";
-import type { Socket, SocketHandlers } from "../environment.ts";
+import type { Socket, SocketHandlers } from "../session-environment.ts";
 import type { ClientRequest } from "../signal-connection.ts";
 
 type Result = NonNullable<Response["result"]>;
@@ -78,7 +78,7 @@ export class FakeServer {
   #joins = 0;
   #trackCount = 0;
 
-  /** For ClientEnvironment.createSocket. */
+  /** For SessionEnvironment.createSocket. */
   readonly createSocket = (url: string, _protocol: string, handlers: SocketHandlers): Socket => {
     const socket = new FakeServerSocket(url, handlers);
     this.sockets.push(socket);
