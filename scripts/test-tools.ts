@@ -46,6 +46,24 @@ export const TEST_TOOLS: readonly TestTool[] = [
   },
 ];
 
+/** What the checks of operation need, beyond `npm test`. */
+export const OPERATION_TOOLS: readonly TestTool[] = [
+  {
+    program: "prometheus",
+    debianPackage: "prometheus",
+    brewFormula: "prometheus",
+    versionArguments: ["--version"],
+    usedFor: "npm run check:dashboards",
+  },
+  {
+    program: "promtool",
+    debianPackage: "prometheus",
+    brewFormula: "prometheus",
+    versionArguments: ["--version"],
+    usedFor: "npm run check:dashboards",
+  },
+];
+
 /** Debian keeps servers where a user's PATH does not look. */
 const FURTHER_FOLDERS = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin"];
 
@@ -59,7 +77,7 @@ export function findTool(tool: TestTool, env: Readonly<Record<string, string | u
 
 /** The path of a program of the list. Throws an error that says how to get it. */
 export function requireTool(program: string, env: Readonly<Record<string, string | undefined>>): string {
-  const tool = TEST_TOOLS.find((candidate) => candidate.program === program);
+  const tool = [...TEST_TOOLS, ...OPERATION_TOOLS].find((candidate) => candidate.program === program);
   const path = tool && findTool(tool, env);
   if (path) return path;
   const packageName = tool?.debianPackage ?? program;
