@@ -35,9 +35,10 @@ export class MonitoredLoad {
   async stop(): Promise<void> {
     clearInterval(this.#noise);
     this.#islb?.close();
-    const exited = this.#bots.map((bot) => new Promise((resolve) => bot.once("exit", resolve)));
-    for (const bot of this.#bots) bot.kill("SIGTERM");
-    await Promise.all(this.#bots.map((bot, i) => (bot.exitCode === null ? exited[i] : undefined)));
+    const running = this.#bots.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+    const exited = running.map((bot) => new Promise((resolve) => bot.once("exit", resolve)));
+    for (const bot of running) bot.kill("SIGTERM");
+    await Promise.all(exited);
   }
 
   #spawnBots(identity: string, nodeId: string, count: number): void {
