@@ -1,30 +1,38 @@
-import { CodecKind } from "@cation/rtp/payload/codec-kind";
+import { networkOrder } from "@cation/rtp/byte-order";
+import type { CodecKind } from "@cation/rtp/payload/codec-kind";
 import { seqOf } from "@cation/rtp/sequence";
 import type { Consumer } from "./consumer.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
-import type { ExtensionPlan } from "./extension-plan.ts";
+import type { ForwardGroup } from "./forward-group.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
-import type { PayloadMap } from "./payload-map.ts";
+import type { PacketHistory } from "./packet-history.ts";
 import type { Producer } from "./producer.ts";
 import type { ProducerStream } from "./producer-stream.ts";
 import { ReceiverView } from "./receiver-view.ts";
-import { RetransmissionCache } from "./retransmission-cache.ts";
+import { ResendLog } from "./resend-log.ts";
+import type { RewriteSegment } from "./rewrite-segments.ts";
 import { writeRtpRecord } from "./rtp-record.ts";
 import type { RtpRecordHead } from "./rtp-record.ts";
+import { SentStamps } from "./sent-stamps.ts";
 import { StreamRewriter } from "./stream-rewriter.ts";
+import { StreamDouble, StreamFlag, StreamPlace, StreamWord } from "./stream-table.ts";
 import { TemporalFilter } from "./temporal-filter.ts";
 import { TimestampAligner } from "./timestamp-aligner.ts";
 
 /** What a stream must know about the producer that it takes packets from. */
 interface Binding {
   readonly producer: Producer;
-  readonly plan: ExtensionPlan;
-  readonly payloads: PayloadMap;
+  readonly group: ForwardGroup;
+  readonly groupIndex: number;
 }
 
-/** One outgoing RTP stream: takes packets from one producer stream at a time and writes records. */
+/**
+ * One outgoing RTP stream: takes packets from one producer stream at a time and writes records. What each packet needs of
+ * it stands in a row of the source's StreamTable, where the PacketForwarder finds it; packets come here when a flag of the
+ * row says so, or when they are late.
+ */
 export class ConsumerStream {
   readonly consumer: Consumer;
   readonly transport: EngineTransport;
@@ -35,25 +43,20 @@ export class ConsumerStream {
   readonly rewriter: StreamRewriter;
   /** What the receiver reports. */
   readonly receiver = new ReceiverView();
-  readonly temporal = new TemporalFilter();
-  readonly cache: RetransmissionCache | undefined;
+  /** Whether it remembers what is needed to answer NACK. */
+  readonly answersNack: boolean;
 
   /** Sends its packets now; undefined before the first keyframe and while paused. */
   source: ProducerStream | undefined;
   /** Waits for its keyframe. */
   target: ProducerStream | undefined;
 
-  packets = 0;
-  /** Payload octets (RFC 3550 §6.4.1). */
-  bytes = 0;
   resentPackets = 0;
   nackedPackets = 0;
   keyframeRequests = 0;
   switches = 0;
   /** Numbers whose packets were still missing when the source changed: they stay gaps. */
   abandonedNumbers = 0;
-  /** When the last keyframe began to go out; -1 for never. */
-  lastKeyframeUs = -1;
   /** Next extended number of the RTX stream. */
   nextRtxNumber: number;
 
@@ -61,16 +64,15 @@ export class ConsumerStream {
   readonly #rewrites: boolean;
   readonly #mid: Uint8Array;
   readonly #aligner: TimestampAligner;
+  readonly #place: StreamPlace;
+  readonly #temporal = new TemporalFilter();
+  readonly #stamps: SentStamps | undefined;
+  #resends: ResendLog | undefined;
   #binding: Binding | undefined;
-  /** Place of this stream in `source.forwarding` and `target.waiting`. */
-  #sourceIndex = -1;
+  /** Place of this stream in `target.waiting`; its place in `source.forwarding` is that of its row. */
   #targetIndex = -1;
-  /** Payload type that came last, and what it is here. */
-  #incomingPayloadType = -1;
-  #outgoingPayloadType = -1;
-  #rewritesVp8 = false;
-  /** The next packet starts a talkspurt (RFC 3551 §4.1). */
-  #markNext = false;
+  /** Numbers below cannot be made again: they were sent with another producer's parameters. */
+  #firstResendable = 0;
   #resendWindowUs = Number.NEGATIVE_INFINITY;
   #resendsInWindow = 0;
   /** First number of the present source, and packets sent before it. */
@@ -87,25 +89,60 @@ export class ConsumerStream {
     this.#rewrites = params.mode === "single";
     this.#mid = new TextEncoder().encode(params.mid);
     this.#aligner = new TimestampAligner(this.#rewrites);
-    this.rewriter = new StreamRewriter(0);
+    this.#place = new StreamPlace(context.idleStreams);
+    this.#place.setWord(StreamWord.TRANSPORT, this.transport.row);
+    this.#place.setWord(StreamWord.SSRC, networkOrder(this.ssrc));
+    this.#place.setDouble(StreamDouble.LAST_KEYFRAME_US, -1);
+    this.rewriter = new StreamRewriter(this.#place, 0);
     this.nextRtxNumber = this.transport.firstNumber(this.rtxSsrc, context.random.nextUint32() & 0x7fff);
-    if (usesNack) this.cache = new RetransmissionCache(context.config.cachePackets, this.rtxSsrc === 0);
+    this.answersNack = usesNack;
+    if (usesNack && this.rtxSsrc === 0) {
+      this.#stamps = new SentStamps(context.config.cachePackets);
+      this.#place.flag(StreamFlag.KEEPS_STAMPS, true);
+    }
   }
 
-  /** Forwards a packet of `source`: the hot path, once a packet and consumer. */
+  get packets(): number {
+    return this.#place.double(StreamDouble.PACKETS);
+  }
+
+  /** Payload octets (RFC 3550 §6.4.1). */
+  get bytes(): number {
+    return this.#place.double(StreamDouble.BYTES);
+  }
+
+  /** When the last keyframe began to go out; -1 for never. */
+  get lastKeyframeUs(): number {
+    return this.#place.double(StreamDouble.LAST_KEYFRAME_US);
+  }
+
+  /** What was sent again lately. */
+  get resends(): ResendLog {
+    this.#resends ??= new ResendLog();
+    return this.#resends;
+  }
+
+  /** Highest temporal layer that is wanted. */
+  setMaxTemporalId(maxTemporalId: number): void {
+    this.#temporal.wanted = maxTemporalId;
+    this.#place.flag(StreamFlag.FILTERS, !this.#temporal.open);
+  }
+
+  /** Forwards a packet of `source`, whatever it is: what the PacketForwarder does not do at once. */
   forward(packet: IncomingPacket): DropReason {
-    if (packet.payloadType !== this.#incomingPayloadType && !this.#takePayloadType(packet)) return DropReason.NO_CODEC;
+    const { group } = this.#binding as Binding;
+    const chosen = group.choose(packet);
+    if (chosen === DropReason.NO_CODEC) return chosen;
     const rewriter = this.rewriter;
     if (packet.sourceKey !== rewriter.sourceKey) this.#begin(packet);
     if (this.#rewrites) {
-      if (packet.payloadBytes === 0) return this.#leaveOut(packet, DropReason.EMPTY);
-      if (!this.#wants(packet)) return this.#leaveOut(packet, DropReason.TEMPORAL_LAYER);
+      if (packet.payloadBytes === 0) return this.#leaveOut(packet, group, DropReason.EMPTY);
+      if (!this.#wants(packet)) return this.#leaveOut(packet, group, DropReason.TEMPORAL_LAYER);
     }
-    const plan = (this.#binding as Binding).plan;
-    if (!plan.prepare(packet)) return DropReason.HEADER_TOO_LONG;
+    if (chosen !== DropReason.NONE) return chosen;
     const number = rewriter.map(packet);
     if (number < 0) return DropReason.BEFORE_START;
-    this.#send(packet, plan, number);
+    this.#send(packet, group, number);
     return DropReason.NONE;
   }
 
@@ -116,9 +153,11 @@ export class ConsumerStream {
     this.dropSource();
     this.#bind(stream.producer);
     this.source = stream;
-    this.#sourceIndex = stream.forwarding.push(this) - 1;
+    if (this.answersNack) stream.keepHistory();
+    stream.forwarding.push(this);
+    this.#place.moveTo(stream.rows);
     this.switches++;
-    this.#markNext = stream.producer.params.kind === "audio" && this.packets > 0;
+    this.#place.flag(StreamFlag.MARKS_NEXT, stream.producer.params.kind === "audio" && this.packets > 0);
     this.consumer.sourceChanged(stream);
   }
 
@@ -130,8 +169,10 @@ export class ConsumerStream {
     this.#targetIndex = stream.waiting.push(this) - 1;
   }
 
-  /** The source began anew in the middle of nowhere: nothing until its next keyframe. */
-  awaitKeyframeOf(stream: ProducerStream): void {
+  /** The source began anew in the middle of nowhere: video sends nothing until its next keyframe. */
+  sourceRestarted(stream: ProducerStream): void {
+    this.rewriter.end();
+    if (!stream.producer.hasKeyframes) return;
     this.dropSource();
     if (this.target === undefined) this.waitFor(stream);
   }
@@ -141,10 +182,8 @@ export class ConsumerStream {
     const source = this.source;
     if (source === undefined) return;
     const moved = source.forwarding.pop() as ConsumerStream;
-    if (moved !== this) {
-      source.forwarding[this.#sourceIndex] = moved;
-      moved.#sourceIndex = this.#sourceIndex;
-    }
+    if (moved !== this) source.forwarding[this.#place.index] = moved;
+    this.#place.moveTo(this.#context.idleStreams);
     this.source = undefined;
     this.rewriter.end();
   }
@@ -163,40 +202,42 @@ export class ConsumerStream {
   /** The producer was renegotiated: its payload types and extension ids may be others. */
   rebind(producer: Producer): void {
     if (this.#binding?.producer !== producer) return;
-    this.#binding = undefined;
+    this.#unbind();
     this.#bind(producer);
   }
 
-  /** Sends a remembered packet again, under its own number or by RTX. The cache entry is known to be valid. */
-  resend(packet: IncomingPacket, entry: number, sequenceNumber: number): DropReason {
-    const binding = this.#binding;
-    const cache = this.cache;
-    if (binding === undefined || cache === undefined) return DropReason.NACK_MISS;
-    const codec = binding.producer.codecKindOf(packet.payloadType);
-    if (this.#rewrites && codec >= 0) this.#context.payloads.describeDescriptor(packet, codec as CodecKind);
-    const payloadType = binding.payloads.outgoingOf(packet.payloadType);
-    const rtxPayloadType = binding.payloads.outgoingRtxOf(packet.payloadType);
-    if (payloadType < 0 || !binding.plan.prepare(packet)) return DropReason.NACK_MISS;
-    const head = this.#context.head;
-    head.marker = packet.marker || cache.forcedMarkerOf(entry);
-    head.timestamp = cache.rtpTimestampOf(entry);
-    head.pictureId = packet.descriptorBytes > 0 ? cache.pictureIdOf(entry) : -1;
-    head.tl0PictureIndex = cache.tl0PictureIndexOf(entry);
-    if (this.rtxSsrc !== 0 && rtxPayloadType >= 0) {
-      this.#fillRtxHead(rtxPayloadType, sequenceNumber, binding.plan);
-    } else {
-      const highest = this.rewriter.highestOut;
-      const number = highest - ((highest - sequenceNumber) & 0xffff);
-      head.ssrc = this.ssrc;
-      head.payloadType = payloadType;
-      head.sequenceNumber = sequenceNumber;
-      head.rollover = Math.floor(number / 0x1_0000);
-      head.originalSequence = -1;
-      head.absSendTime = cache.absSendTimeOf(entry);
-      head.transportSequence = cache.transportSequenceOf(entry);
-      this.transport.bandwidth?.estimator.onSentAgain(seqOf(head.transportSequence));
+  /** Extended form of a number that was sent; -1 where it was not, or cannot be made again. */
+  numberOf(sequenceNumber: number): number {
+    const highest = this.rewriter.highestOut;
+    const number = highest - ((highest - sequenceNumber) & 0xffff);
+    return number < this.#firstResendable || !this.answersNack ? -1 : number;
+  }
+
+  /** Packets of the source with this key; undefined where that one is gone. */
+  historyOf(sourceKey: number): PacketHistory | undefined {
+    const streams = this.#binding?.producer.streams ?? [];
+    for (let i = 0; i < streams.length; i++) {
+      if (streams[i].sourceKey === sourceKey) return streams[i].history;
     }
-    writeRtpRecord(this.transport, packet, binding.plan, this.#mid, head);
+    return undefined;
+  }
+
+  /** Sends a packet again that went out as `number` by the offsets of `segment`: by RTX, or under its own number. */
+  resend(packet: IncomingPacket, number: number, segment: Readonly<RewriteSegment>): DropReason {
+    const group = this.#binding?.group;
+    if (group === undefined || packet.payloadBytes === 0) return DropReason.NACK_MISS;
+    if (group.choose(packet) !== DropReason.NONE) return DropReason.NACK_MISS;
+    const codec = group.codecOf(packet);
+    if (this.#rewrites && codec >= 0) this.#context.payloads.describeDescriptor(packet, codec as CodecKind);
+    const head = this.#context.head;
+    head.marker = packet.marker;
+    head.timestamp = (packet.timestamp + segment.timestampOffset) | 0;
+    const rewritesPicture = packet.descriptorBytes > 0 && packet.pictureId >= 0;
+    head.pictureId = rewritesPicture ? (packet.pictureId + segment.pictureIdOffset) & 0x7fff : -1;
+    head.tl0PictureIndex = (packet.tl0PictureIndex + segment.tl0Offset) & 0xff;
+    const filled = this.rtxSsrc !== 0 ? this.#fillRtxHead(packet, group, number) : this.#fillSameHead(group, number);
+    if (!filled) return DropReason.NACK_MISS;
+    writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
     this.resentPackets++;
     return DropReason.NONE;
   }
@@ -218,6 +259,8 @@ export class ConsumerStream {
     this.dropTarget();
     if (this.packets > 0) this.transport.retireNumbers(this.ssrc, this.rewriter.highestOut + 1);
     if (this.rtxSsrc !== 0 && this.resentPackets > 0) this.transport.retireNumbers(this.rtxSsrc, this.nextRtxNumber);
+    this.#place.leave();
+    this.#unbind();
   }
 
   /**
@@ -226,85 +269,94 @@ export class ConsumerStream {
    */
   #wants(packet: IncomingPacket): boolean {
     const rewriter = this.rewriter;
-    const passes = this.temporal.passes(packet, rewriter);
+    const passes = this.#temporal.passes(packet, rewriter);
+    this.#place.flag(StreamFlag.FILTERS, !this.#temporal.open);
     if (rewriter.isNewest(packet)) return passes;
     return packet.pictureId < 0 ? passes : !rewriter.isLeftOut(packet);
   }
 
-  #send(packet: IncomingPacket, plan: ExtensionPlan, number: number): void {
-    const head = this.#fillHead(packet, plan, number);
-    writeRtpRecord(this.transport, packet, plan, this.#mid, head);
-    this.packets++;
-    this.bytes += packet.payloadBytes;
-    if (packet.keyframeStart) this.lastKeyframeUs = packet.arrivalUs;
-    const cache = this.cache;
-    if (cache !== undefined) {
-      cache.put(
-        head.sequenceNumber,
-        packet.slot,
-        packet.generation,
-        head.timestamp,
-        head.pictureId,
-        head.tl0PictureIndex,
-        this.#markNext,
-      );
-      if (cache.keepsStamps) cache.putStamps(head.sequenceNumber, head.absSendTime, head.transportSequence);
-    }
-    this.#markNext = false;
+  #send(packet: IncomingPacket, group: ForwardGroup, number: number): void {
+    const place = this.#place;
+    const head = this.#fillHead(packet, group, number);
+    const marksNext = place.has(StreamFlag.MARKS_NEXT);
+    head.marker = packet.marker || marksNext;
+    writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
+    this.#countPacket(packet.payloadBytes);
+    if (packet.keyframeStart) place.setDouble(StreamDouble.LAST_KEYFRAME_US, packet.arrivalUs);
+    this.#stamps?.put(number, head.absSendTime, head.transportSequence, marksNext);
+    place.flag(StreamFlag.MARKS_NEXT, false);
   }
 
-  #fillHead(packet: IncomingPacket, plan: ExtensionPlan, number: number): RtpRecordHead {
+  #countPacket(payloadBytes: number): void {
+    const place = this.#place;
+    place.setDouble(StreamDouble.PACKETS, place.double(StreamDouble.PACKETS) + 1);
+    place.setDouble(StreamDouble.BYTES, place.double(StreamDouble.BYTES) + payloadBytes);
+  }
+
+  #fillHead(packet: IncomingPacket, group: ForwardGroup, number: number): RtpRecordHead {
     const rewriter = this.rewriter;
     const head = this.#context.head;
     head.ssrc = this.ssrc;
-    head.payloadType = this.#outgoingPayloadType;
-    head.marker = packet.marker || this.#markNext;
+    head.payloadType = group.payloadType;
     head.sequenceNumber = number & 0xffff;
     head.rollover = Math.floor(number / 0x1_0000);
     head.timestamp = (packet.timestamp + rewriter.timestampOffset) | 0;
     head.originalSequence = -1;
-    head.pictureId = this.#rewritesVp8 ? rewriter.pictureId : -1;
+    head.pictureId = group.rewritesVp8 ? rewriter.pictureId : -1;
     head.tl0PictureIndex = rewriter.tl0PictureIndex;
     head.absSendTime = this.#context.absSendTime;
-    if (plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
+    if (group.key.plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
     return head;
   }
 
-  #fillRtxHead(payloadType: number, originalSequence: number, plan: ExtensionPlan): void {
+  /** Head of a packet in the RTX stream (RFC 4588 §4). False where the receiver has no payload type for it. */
+  #fillRtxHead(packet: IncomingPacket, group: ForwardGroup, original: number): boolean {
+    const payloadType = group.key.payloads.outgoingRtxOf(packet.payloadType);
+    if (payloadType < 0) return false;
     const head = this.#context.head;
     const number = this.nextRtxNumber++;
     head.ssrc = this.rtxSsrc;
     head.payloadType = payloadType;
     head.sequenceNumber = number & 0xffff;
     head.rollover = Math.floor(number / 0x1_0000);
-    head.originalSequence = originalSequence;
+    head.originalSequence = original & 0xffff;
     head.absSendTime = this.#context.absSendTime;
-    if (plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
+    if (group.key.plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
+    return true;
+  }
+
+  /** Head of a packet that goes out once more as it was. False where it is not remembered how it was. */
+  #fillSameHead(group: ForwardGroup, number: number): boolean {
+    const stamps = this.#stamps;
+    const entry = stamps === undefined ? -1 : stamps.find(number);
+    if (stamps === undefined || entry < 0) return false;
+    const head = this.#context.head;
+    head.ssrc = this.ssrc;
+    head.payloadType = group.payloadType;
+    head.marker = head.marker || stamps.forcedMarkerOf(entry);
+    head.sequenceNumber = number & 0xffff;
+    head.rollover = Math.floor(number / 0x1_0000);
+    head.originalSequence = -1;
+    head.absSendTime = stamps.absSendTimeOf(entry);
+    head.transportSequence = stamps.transportSequenceOf(entry);
+    this.transport.bandwidth?.estimator.onSentAgain(seqOf(head.transportSequence));
+    return true;
   }
 
   /** Sends nothing of a packet; where its number is already known to be missing, padding takes the number. */
-  #leaveOut(packet: IncomingPacket, reason: DropReason): DropReason {
+  #leaveOut(packet: IncomingPacket, group: ForwardGroup, reason: DropReason): DropReason {
     if (this.rewriter.drop(packet)) return reason;
-    const plan = (this.#binding as Binding).plan;
+    const { plan } = group.key;
     const number = this.rewriter.mapFiller(packet);
-    if (number < 0 || !plan.prepare(packet)) return reason;
-    const head = this.#fillHead(packet, plan, number);
+    if (number < 0 || group.choose(packet) !== DropReason.NONE) return reason;
+    const head = this.#fillHead(packet, group, number);
     head.marker = false;
     head.pictureId = -1;
     head.filler = true;
     writeRtpRecord(this.transport, packet, plan, this.#mid, head);
     head.filler = false;
-    this.packets++;
+    this.#countPacket(0);
     return reason;
-  }
-
-  #takePayloadType(packet: IncomingPacket): boolean {
-    const outgoing = this.#binding === undefined ? -1 : this.#binding.payloads.outgoingOf(packet.payloadType);
-    if (outgoing < 0) return false;
-    this.#incomingPayloadType = packet.payloadType;
-    this.#outgoingPayloadType = outgoing;
-    this.#rewritesVp8 = this.#rewrites && this.#binding?.producer.codecKindOf(packet.payloadType) === CodecKind.VP8;
-    return true;
   }
 
   /** First packet of a source, or of an epoch of it. */
@@ -320,22 +372,35 @@ export class ConsumerStream {
     }
     this.#firstNumber = next;
     this.#packetsBefore = this.packets;
-    this.temporal.restart();
+    this.#temporal.restart();
     rewriter.begin(packet, next, this.#aligner.offsetFor(source, packet, rewriter, this.#context.random));
   }
 
   #bind(producer: Producer): void {
     if (this.#binding?.producer === producer) return;
-    const params = this.consumer.params;
+    this.#unbind();
+    const { extensions } = this.consumer.params;
     const plan = producer.planFor({
       incoming: producer.params.extensions,
-      outgoing: params.extensions,
+      outgoing: extensions,
       midBytes: this.#mid.length,
       relay: !this.#rewrites,
     });
-    this.#binding = { producer, plan, payloads: this.consumer.payloadMapFor(producer) };
-    this.#incomingPayloadType = -1;
-    // What was sent before cannot be made again with another producer's plan.
-    this.cache?.clear();
+    const groupIndex = producer.joinGroup({
+      plan,
+      payloads: this.consumer.payloadMapFor(producer),
+      mid: this.#mid,
+      sink: this.transport.sink,
+      rewrites: this.#rewrites,
+    });
+    const group = producer.groups[groupIndex] as ForwardGroup;
+    this.#binding = { producer, group, groupIndex };
+    this.#place.setWord(StreamWord.GROUP, groupIndex);
+    this.#firstResendable = this.rewriter.highestOut + 1;
+  }
+
+  #unbind(): void {
+    if (this.#binding !== undefined) this.#binding.producer.leaveGroup(this.#binding.groupIndex);
+    this.#binding = undefined;
   }
 }

@@ -277,7 +277,7 @@ export class Consumer {
 
   #applyTemporal(): void {
     const temporalId = Math.min(this.#maxTemporalId, this.#allocatedTemporalId);
-    for (const stream of this.streams) stream.temporal.wanted = temporalId;
+    for (const stream of this.streams) stream.setMaxTemporalId(temporalId);
   }
 
   #detach(): void {

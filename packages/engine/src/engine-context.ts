@@ -6,6 +6,7 @@ import type { EngineEvents } from "./engine-events.ts";
 import type { DropCounters } from "./drop-reason.ts";
 import type { FeedbackSender } from "./feedback-sender.ts";
 import { IncomingPacket } from "./incoming-packet.ts";
+import { PacketForwarder } from "./packet-forwarder.ts";
 import { PayloadStage } from "./payload-stage.ts";
 import type { PacketStore } from "./packet-store.ts";
 import type { QualityCounters } from "./quality-counters.ts";
@@ -13,6 +14,8 @@ import type { Random } from "./random.ts";
 import { RtpRecordHead } from "./rtp-record.ts";
 import type { SinkSet } from "./sink-set.ts";
 import { SlotIndex } from "./slot-index.ts";
+import { StreamTable } from "./stream-table.ts";
+import { TransportTable } from "./transport-table.ts";
 
 /** What all parts of one engine share. */
 export class EngineContext {
@@ -34,6 +37,10 @@ export class EngineContext {
   readonly payloads = new PayloadStage();
   readonly head = new RtpRecordHead();
   readonly demand: DemandWatcher;
+  readonly forwarder = new PacketForwarder(this);
+  readonly transports = new TransportTable();
+  /** Rows of outgoing streams that no source feeds. */
+  readonly idleStreams = new StreamTable();
   /** When the next report of any transport is due. */
   reportDueUs = Number.POSITIVE_INFINITY;
   /** When the allocation of any transport is due. */

@@ -13,6 +13,8 @@ import type { Producer } from "./producer.ts";
 import type { Random } from "./random.ts";
 import type { SendBatch } from "./send-batch.ts";
 import type { StreamDemux } from "./stream-demux.ts";
+import { TransportWord } from "./transport-table.ts";
+import type { TransportTable } from "./transport-table.ts";
 
 const REMEMBERED_STREAMS = 4096;
 
@@ -65,7 +67,10 @@ export class EngineTransport {
   #order = 0;
   /** Token of the next record; see `sendToken`. */
   #token = UNTRACKED;
-  #transportSequence = 0;
+  /** Start of its row in the engine's table. */
+  readonly row: number;
+
+  readonly #table: TransportTable;
   #rtcpIndex = 0;
   readonly #nextNumbers = new Map<number, number>();
   #onAllocated: (consumer: Consumer) => void = () => undefined;
@@ -77,8 +82,11 @@ export class EngineTransport {
     random: Random,
     demux: StreamDemux,
     firstReportUs: number,
+    table: TransportTable,
   ) {
     this.handle = (handle | 0) as TransportHandle;
+    this.row = table.open(this.handle);
+    this.#table = table;
     this.sink = sink;
     this.batch = sink.batch;
     this.cname = new TextEncoder().encode(params.cname).subarray(0, 255);
@@ -115,9 +123,16 @@ export class EngineTransport {
 
   /** Transport-wide sequence number of the next packet that carries one. */
   nextTransportSequence(): number {
-    this.#transportSequence = (this.#transportSequence + 1) & 0xffff;
-    this.#token = sendToken(this.#transportSequence, 0);
-    return this.#transportSequence;
+    const { i32 } = this.#table;
+    const word = this.row + TransportWord.TRANSPORT_SEQUENCE;
+    i32[word] = (i32[word] + 1) & 0xffff;
+    this.#token = sendToken(i32[word], 0);
+    return i32[word];
+  }
+
+  /** Gives its row back: nothing is sent any more. */
+  releaseRow(): void {
+    this.#table.close(this.row);
   }
 
   /** SRTCP index of the next RTCP packet (RFC 3711 §3.4): never the same twice. */

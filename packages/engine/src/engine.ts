@@ -102,7 +102,15 @@ export class Engine {
     const context = this.#context;
     const firstReportUs = this.#reports.nextReportUs(this.#nowUs);
     const demux = new StreamDemux(params.extensions, context.config.ssrcBurst);
-    const transport = new EngineTransport(handle, sink, params, context.random, demux, firstReportUs);
+    const transport = new EngineTransport(
+      handle,
+      sink,
+      params,
+      context.random,
+      demux,
+      firstReportUs,
+      context.transports,
+    );
     this.#transports.set(transport.handle, transport);
     context.sinks.add(sink);
     context.reportDueUs = Math.min(context.reportDueUs, firstReportUs);
@@ -122,6 +130,7 @@ export class Engine {
     this.#context.bandwidth.close(transport);
     this.#transports.delete(handle | 0);
     this.#context.settle(this.#nowUs);
+    transport.releaseRow();
     this.#context.sinks.remove(transport.sink);
     this.#closed.receivedPackets += transport.receivedPackets;
     this.#closed.receivedBytes += transport.receivedBytes;

@@ -31,6 +31,14 @@ export class PayloadMap {
   outgoingRtxOf(payloadType: number): number {
     return this.#outgoingRtx[payloadType];
   }
+
+  /** Whether it maps every payload type as `other` does. */
+  equals(other: PayloadMap): boolean {
+    for (let i = 0; i < 128; i++) {
+      if (this.#outgoing[i] !== other.#outgoing[i] || this.#outgoingRtx[i] !== other.#outgoingRtx[i]) return false;
+    }
+    return true;
+  }
 }
 
 /** The receiver's codec for a producer's one: same format; of several, the one with the same H264 profile. */

@@ -6,12 +6,14 @@ import type { EngineContext } from "./engine-context.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
 import { KeyframeRequester } from "./keyframe-requester.ts";
 import { NackGenerator } from "./nack-generator.ts";
+import { PacketHistory } from "./packet-history.ts";
 import type { Producer } from "./producer.ts";
 import { RateWindow } from "./rate-window.ts";
 import { ReceivedWindow, WindowState } from "./received-window.ts";
 import { ReceptionStatistics } from "./reception-statistics.ts";
 import { SenderClock } from "./sender-clock.ts";
 import { StreamLayers } from "./stream-layers.ts";
+import { StreamTable } from "./stream-table.ts";
 
 /** RFC 3550 App. A.1: a larger step is no loss but a restart. */
 const MAX_DROPOUT = 3000;
@@ -42,9 +44,12 @@ export class ProducerStream {
   readonly rate = new RateWindow();
   readonly layers = new StreamLayers();
 
-  /** Consumers that get each packet, and those that wait for a keyframe to begin. */
+  /** Consumers that get each packet (their rows in the same order), and those that wait for a keyframe to begin. */
   readonly forwarding: ConsumerStream[] = [];
+  readonly rows = new StreamTable();
   readonly waiting: ConsumerStream[] = [];
+  /** Undefined until a consumer may ask for packets again. */
+  history: PacketHistory | undefined;
 
   packets = 0;
   bytes = 0;
@@ -95,7 +100,8 @@ export class ProducerStream {
       this.producer.activeStreamsChanged(nowUs);
     }
     if (packet.keyframeStart && this.producer.hasKeyframes) this.#keyframe(packet);
-    this.#forward(packet);
+    if (this.history !== undefined) this.history.put(packet);
+    this.#context.forwarder.forward(packet, this);
     return DropReason.NONE;
   }
 
@@ -120,6 +126,11 @@ export class ProducerStream {
     if (!this.active) return;
     if (nowUs - this.lastPacketUs > timeoutUs || this.producer.activity.isStalled(this.index, nowUs)) this.stop(nowUs);
     else if (this.layers.check(nowUs)) this.producer.activeStreamsChanged(nowUs);
+  }
+
+  /** Keeps what is needed to send packets again, from now on. */
+  keepHistory(): void {
+    this.history ??= new PacketHistory(this.#context.config.cachePackets);
   }
 
   /** Nothing came for a while, or the sender said goodbye. */
@@ -197,9 +208,9 @@ export class ProducerStream {
     this.layers.reset();
     this.reception.reset();
     this.nack?.clear();
-    if (!this.producer.hasKeyframes) return;
-    for (let i = this.forwarding.length - 1; i >= 0; i--) this.forwarding[i].awaitKeyframeOf(this);
-    if (this.waiting.length > 0) this.requestKeyframe(nowUs);
+    this.history?.clear();
+    for (let i = this.forwarding.length - 1; i >= 0; i--) this.forwarding[i].sourceRestarted(this);
+    if (this.producer.hasKeyframes && this.waiting.length > 0) this.requestKeyframe(nowUs);
   }
 
   #count(packet: IncomingPacket, nowUs: number): void {
@@ -231,14 +242,5 @@ export class ProducerStream {
     if (packet.extSeq !== this.#unwrapper.highest) return;
     this.keyframes.satisfied();
     for (let i = this.waiting.length - 1; i >= 0; i--) this.waiting[i].switchTo(this);
-  }
-
-  #forward(packet: IncomingPacket): void {
-    const forwarding = this.forwarding;
-    const drops = this.#context.drops;
-    for (let i = 0; i < forwarding.length; i++) {
-      const reason = forwarding[i].forward(packet);
-      if (reason !== DropReason.NONE) drops.add(reason);
-    }
   }
 }

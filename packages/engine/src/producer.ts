@@ -12,6 +12,8 @@ import { ExtensionPlan } from "./extension-plan.ts";
 import type { ExtensionPlanKey } from "./extension-plan.ts";
 import { LayerActivity } from "./layer-activity.ts";
 import type { LayerInfo } from "./layer-info.ts";
+import { ForwardGroup } from "./forward-group.ts";
+import type { ForwardGroupKey } from "./forward-group.ts";
 import type { ProducerParams } from "./parameters.ts";
 import { ProducerStream } from "./producer-stream.ts";
 import type { ProducerStreamStats } from "./stats.ts";
@@ -30,6 +32,8 @@ export class Producer {
   readonly consumers: Consumer[] = [];
   /** Which encodings go on and which have stopped. */
   readonly activity: LayerActivity;
+  /** Of its consumers; holes where the last one has left. */
+  readonly groups: (ForwardGroup | undefined)[] = [];
   /** Whether decoding can only start at some packets: video of a format that the engine knows. */
   hasKeyframes = false;
   closed = false;
@@ -118,6 +122,24 @@ export class Producer {
     const plan = new ExtensionPlan(key);
     this.#plans.push(plan);
     return plan;
+  }
+
+  /** Index of the group of all consumers with that key; counts one more user. */
+  joinGroup(key: ForwardGroupKey): number {
+    const { groups } = this;
+    let index = groups.findIndex((group) => group?.serves(key) === true);
+    if (index < 0) {
+      const hole = groups.indexOf(undefined);
+      index = hole < 0 ? groups.length : hole;
+      groups[index] = new ForwardGroup(this, key);
+    }
+    (groups[index] as ForwardGroup).users++;
+    return index;
+  }
+
+  leaveGroup(index: number): void {
+    const group = this.groups[index];
+    if (group !== undefined && --group.users === 0) this.groups[index] = undefined;
   }
 
   /** Encodings started or stopped sending: consumers choose anew. */

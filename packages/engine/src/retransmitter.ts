@@ -1,6 +1,7 @@
 import type { ConsumerStream } from "./consumer-stream.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
+import { leavesOut } from "./rewrite-segments.ts";
 
 /** Round trip that is assumed before a receiver report gave one. */
 const DEFAULT_RTT_US = 100_000;
@@ -19,29 +20,37 @@ export class Retransmitter {
 
   /** Sends packet `sequenceNumber` of a stream again. */
   resend(stream: ConsumerStream, sequenceNumber: number, nowUs: number): DropReason {
-    const cache = stream.cache;
-    if (cache === undefined) return DropReason.NACK_MISS;
-    const entry = cache.find(sequenceNumber);
-    if (entry < 0) return DropReason.NACK_MISS;
+    const number = stream.numberOf(sequenceNumber);
+    const segment = number < 0 ? undefined : stream.rewriter.segmentOf(number);
+    if (segment === undefined) return DropReason.NACK_MISS;
+    const history = stream.historyOf(segment.sourceKey);
+    const entry = history === undefined ? -1 : history.find(number - segment.sequenceOffset);
+    if (history === undefined || entry < 0) return DropReason.NACK_MISS;
+    const pictureId = history.pictureIdOf(entry);
+    if (leavesOut(segment, pictureId)) return DropReason.NACK_MISS;
+
     const rttUs = stream.transport.rttUs < 0 ? DEFAULT_RTT_US : stream.transport.rttUs;
     const nowMs = Math.floor(nowUs / 1000);
-    const resends = cache.resendsOf(entry);
+    const resends = stream.resends.resendsOf(number);
     const repeatMs = Math.max(MIN_RESEND_INTERVAL_US, rttUs) / 1000;
     if (resends >= this.#context.config.resendLimit) return DropReason.NACK_REPEATED;
-    if (resends > 0 && cache.sinceResentMs(entry, nowMs) < repeatMs) return DropReason.NACK_REPEATED;
+    if (resends > 0 && stream.resends.sinceResentMs(number, nowMs) < repeatMs) return DropReason.NACK_REPEATED;
     if (!stream.takeResend(nowUs, rttUs)) return DropReason.NACK_LIMIT;
-    const loaded = this.#load(cache.slotOf(entry), cache.generationOf(entry));
+    const loaded = this.#load(history.slotOf(entry), history.generationOf(entry));
     if (loaded !== DropReason.NONE) return loaded;
-    const sent = stream.resend(this.#context.resent, entry, sequenceNumber);
-    if (sent === DropReason.NONE) cache.markResent(entry, nowMs);
+    const { resent } = this.#context;
+    resent.pictureId = pictureId;
+    resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
+    const sent = stream.resend(resent, number, segment);
+    if (sent === DropReason.NONE) stream.resends.note(number, nowMs);
     return sent;
   }
 
   /** Points the engine's second packet at what a slot holds, as it was when it was forwarded. */
   #load(slot: number, generation: number): DropReason {
     const { store, slots, resent } = this.#context;
-    if (store.generations[slot] !== generation) return DropReason.NACK_SLOT_OVERWRITTEN;
-    if (!resent.load(slot, generation | 0, slots.offsetOf(slot), slots.lengthOf(slot))) {
+    if ((store.generations[slot] | 0) !== generation) return DropReason.NACK_SLOT_OVERWRITTEN;
+    if (!resent.load(slot, generation, slots.offsetOf(slot), slots.lengthOf(slot))) {
       return DropReason.NACK_SLOT_OVERWRITTEN;
     }
     const original = slots.originalPayloadTypeOf(slot);

@@ -1,4 +1,5 @@
 import { SEND_PREFIX_OFFSET, SEND_RECORD_BYTES } from "./send-batch.ts";
+import type { SendBatch } from "./send-batch.ts";
 import type { EngineTransport } from "./engine-transport.ts";
 import type { ExtensionPlan } from "./extension-plan.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
@@ -53,6 +54,21 @@ export function writeRtpRecord(
   const batch = transport.batch;
   if (batch.count === batch.capacity) transport.sink.flush();
   const record = batch.count++;
+  layRtpRecord(batch, record, packet, plan, mid, head);
+  const word = record * RECORD_WORDS;
+  batch.u32[word] = transport.handle;
+  batch.u32[word + 6] = transport.nextToken();
+}
+
+/** Lays an RTP record out in a batch, but for transport and token. */
+export function layRtpRecord(
+  batch: SendBatch,
+  record: number,
+  packet: IncomingPacket,
+  plan: ExtensionPlan,
+  mid: Uint8Array,
+  head: RtpRecordHead,
+): void {
   const word = record * RECORD_WORDS;
   const header = record * SEND_RECORD_BYTES + SEND_PREFIX_OFFSET;
   const u32 = batch.u32;
@@ -89,7 +105,6 @@ export function writeRtpRecord(
     batch.u8[header + prefixBytes++] = 1;
     skipped = packet.payloadBytes;
   }
-  u32[word] = transport.handle;
   u32[word + 1] = packet.slot;
   u32[word + 2] = packet.generation;
   batch.u16[2 * word + 6] = packet.payloadOffset + skipped;
@@ -97,7 +112,6 @@ export function writeRtpRecord(
   u32[word + 4] = head.rollover;
   // Kind RTP and no flags in the low half; little-endian, as every platform that Node runs on.
   u32[word + 5] = prefixBytes << 16;
-  u32[word + 6] = transport.nextToken();
   u32[word + 7] = headerBytes;
 }
 

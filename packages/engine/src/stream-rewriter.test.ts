@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { IncomingPacket } from "./incoming-packet.ts";
 import { MemoryStore } from "./memory-store.ts";
 import { StreamRewriter } from "./stream-rewriter.ts";
+import { StreamPlace, StreamTable } from "./stream-table.ts";
 
 const STORE = new MemoryStore(1, 64);
 
@@ -31,6 +32,10 @@ function sourcePacket(sourceKey: number, index: number): PacketFields {
   };
 }
 
+function rewriterFrom(nextOut: number): StreamRewriter {
+  return new StreamRewriter(new StreamPlace(new StreamTable()), nextOut);
+}
+
 /** Goes over to the packet's source where it is another. */
 function feed(rewriter: StreamRewriter, packet: IncomingPacket): void {
   if (packet.sourceKey === rewriter.sourceKey) return;
@@ -45,9 +50,11 @@ describe("StreamRewriter", () => {
     });
     fc.assert(
       fc.property(fc.array(step, { minLength: 2, maxLength: 200 }), (steps) => {
-        const rewriter = new StreamRewriter(100);
+        const rewriter = rewriterFrom(100);
         const numbers = new Set<number>();
         const sent: { number: number; pictureId: number; tl0: number; timestamp: number }[] = [];
+        const made: { number: number; packet: IncomingPacket; timestamp: number; pictureId: number; tl0: number }[] =
+          [];
         let late: IncomingPacket[] = [];
         let holes = 0;
         let key = 1;
@@ -60,6 +67,7 @@ describe("StreamRewriter", () => {
           numbers.add(number);
           const timestamp = (packet.timestamp + rewriter.timestampOffset) | 0;
           sent.push({ number, pictureId: rewriter.pictureId, tl0: rewriter.tl0PictureIndex, timestamp });
+          made.push({ number, packet, timestamp, pictureId: rewriter.pictureId, tl0: rewriter.tl0PictureIndex });
         };
         for (const { fate, switches } of steps) {
           if (switches) {
@@ -81,6 +89,14 @@ describe("StreamRewriter", () => {
             holes++;
           }
         }
+        for (const { number, packet, timestamp, pictureId, tl0 } of made.slice(-40)) {
+          const segment = rewriter.segmentOf(number);
+          expect(segment?.sourceKey).toBe(packet.sourceKey);
+          expect(number - (segment?.sequenceOffset ?? 0)).toBe(packet.extSeq);
+          expect((packet.timestamp + (segment?.timestampOffset ?? 0)) | 0).toBe(timestamp);
+          expect((packet.pictureId + (segment?.pictureIdOffset ?? 0)) & 0x7fff).toBe(pictureId);
+          expect((packet.tl0PictureIndex + (segment?.tl0Offset ?? 0)) & 0xff).toBe(tl0);
+        }
         const ordered = sent.sort((a, b) => a.number - b.number);
         expect(ordered[0].number).toBe(100);
         expect((ordered.at(-1)?.number ?? 0) - 100 + 1 - ordered.length).toBeLessThanOrEqual(holes);
@@ -96,14 +112,14 @@ describe("StreamRewriter", () => {
   });
 
   test("packets before the first one of a source are refused", () => {
-    const rewriter = new StreamRewriter(0);
+    const rewriter = rewriterFrom(0);
     feed(rewriter, packetOf(sourcePacket(1, 5)));
     expect(rewriter.map(packetOf(sourcePacket(1, 5)))).toBe(0);
     expect(rewriter.map(packetOf(sourcePacket(1, 4)))).toBe(-1);
   });
 
   test("a late packet cannot be left out any more; padding may take its number", () => {
-    const rewriter = new StreamRewriter(0);
+    const rewriter = rewriterFrom(0);
     feed(rewriter, packetOf(sourcePacket(1, 0)));
     rewriter.map(packetOf(sourcePacket(1, 0)));
     rewriter.map(packetOf(sourcePacket(1, 2)));
@@ -114,7 +130,7 @@ describe("StreamRewriter", () => {
   });
 
   test("late packets before a drop keep the offset of their time, older ones than remembered are refused", () => {
-    const rewriter = new StreamRewriter(0);
+    const rewriter = rewriterFrom(0);
     feed(rewriter, packetOf(sourcePacket(1, 0)));
     rewriter.map(packetOf(sourcePacket(1, 0)));
     for (let index = 3; index < 203; index += 2) {

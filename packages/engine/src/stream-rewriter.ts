@@ -1,9 +1,9 @@
 import type { IncomingPacket } from "./incoming-packet.ts";
-import { RewriteSegments } from "./rewrite-segments.ts";
+import { leavesOut, RewriteSegments } from "./rewrite-segments.ts";
+import type { RewriteSegment } from "./rewrite-segments.ts";
+import { StreamDouble, StreamFlag, StreamWord } from "./stream-table.ts";
+import type { StreamPlace } from "./stream-table.ts";
 
-/** Frames left out that are remembered, a power of two: late packets of older ones stay gaps. */
-const DROPPED_MEMORY = 16;
-const DROPPED_MASK = DROPPED_MEMORY - 1;
 const PICTURE_ID_MASK = 0x7fff;
 
 /**
@@ -11,40 +11,64 @@ const PICTURE_ID_MASK = 0x7fff;
  * without a step where the source changes or packets are left out on purpose, and keep their gaps where the network lost
  * something, so that the receiver sees real loss and nothing else.
  *
- * Outgoing numbers are extended (cycles counted from 0): their upper part is the SRTP rollover counter.
+ * Outgoing numbers are extended (cycles counted from 0): their upper part is the SRTP rollover counter. What the steady
+ * state needs stands in the stream's row, where the PacketForwarder maps packets that are newer than all before; this
+ * class does everything else.
  */
 export class StreamRewriter {
-  /** Source (and epoch of it) whose packets are mapped now; -1 for none. */
-  sourceKey = -1;
-  /** Highest extended number sent; -1 before the first. */
-  highestOut: number;
-  /** Outgoing minus incoming RTP timestamp of the current source, int32. */
-  timestampOffset = 0;
-  /** Timestamp of the newest packet sent, int32. */
-  lastTimestamp = 0;
-  /** When the newest packet sent arrived, MonoUs. */
-  lastArrivalUs = -1;
-
   /** Of `map`: what to write into the payload descriptor; -1 where there is none. */
   pictureId = -1;
   tl0PictureIndex = -1;
 
-  #sequenceOffset = 0;
-  #pictureIdOffset = 0;
-  #tl0Offset = 0;
-  #startIn = 0;
-  #highestIn = -1;
-  #segmentStart = 0;
-  #lastPictureId = -1;
-  #lastTl0PictureIndex = -1;
-  /** Picture ids that were taken out, newest last; a ring. */
-  #droppedPictureIds: Int32Array | null = null;
-  #droppedCount = 0;
+  readonly #place: StreamPlace;
   #segments: RewriteSegments | null = null;
+  readonly #found: RewriteSegment = {
+    sourceKey: -1,
+    startIn: 0,
+    sequenceOffset: 0,
+    timestampOffset: 0,
+    pictureIdOffset: 0,
+    tl0Offset: 0,
+    leftOutBefore: -1,
+    leftOutBehind: -1,
+  };
 
   /** `nextOut` is the first extended number to use. */
-  constructor(nextOut: number) {
-    this.highestOut = nextOut - 1;
+  constructor(place: StreamPlace, nextOut: number) {
+    this.#place = place;
+    place.flag(StreamFlag.FRESH, true);
+    place.setWord(StreamWord.SOURCE_KEY, -1);
+    place.setWord(StreamWord.LAST_PICTURE_ID, -1);
+    place.setWord(StreamWord.LAST_TL0, -1);
+    place.setWord(StreamWord.LEFT_OUT_PICTURE_ID, -1);
+    place.setDouble(StreamDouble.HIGHEST_OUT, nextOut - 1);
+    place.setDouble(StreamDouble.HIGHEST_IN, -1);
+    place.setDouble(StreamDouble.LAST_ARRIVAL_US, -1);
+  }
+
+  /** Source (and epoch of it) whose packets are mapped now; -1 for none. */
+  get sourceKey(): number {
+    return this.#place.has(StreamFlag.FRESH) ? -1 : this.#place.word(StreamWord.SOURCE_KEY);
+  }
+
+  /** Highest extended number sent; -1 before the first. */
+  get highestOut(): number {
+    return this.#place.double(StreamDouble.HIGHEST_OUT);
+  }
+
+  /** Outgoing minus incoming RTP timestamp of the current source, int32. */
+  get timestampOffset(): number {
+    return this.#place.word(StreamWord.TIMESTAMP_OFFSET);
+  }
+
+  /** Timestamp of the newest packet sent, int32. */
+  get lastTimestamp(): number {
+    return this.#place.word(StreamWord.LAST_TIMESTAMP);
+  }
+
+  /** When the newest packet sent arrived, MonoUs. */
+  get lastArrivalUs(): number {
+    return this.#place.double(StreamDouble.LAST_ARRIVAL_US);
   }
 
   /**
@@ -52,30 +76,34 @@ export class StreamRewriter {
    * `timestampOffset`. `nextOut` is the number that it gets.
    */
   begin(packet: IncomingPacket, nextOut: number, timestampOffset: number): void {
-    this.sourceKey = packet.sourceKey;
-    this.timestampOffset = timestampOffset | 0;
-    this.#sequenceOffset = nextOut - packet.extSeq;
-    this.#startIn = packet.extSeq;
-    this.#segmentStart = packet.extSeq;
-    this.#highestIn = packet.extSeq - 1;
-    this.#droppedCount = 0;
-    this.#segments?.clear();
-    if (packet.pictureId >= 0 && this.#lastPictureId >= 0) {
-      this.#pictureIdOffset = this.#lastPictureId + 1 - packet.pictureId;
+    const place = this.#place;
+    if (place.word(StreamWord.SOURCE_KEY) >= 0) this.#closeSegment(place.double(StreamDouble.HIGHEST_IN) + 1, -1);
+    place.flag(StreamFlag.FRESH, false);
+    place.setWord(StreamWord.SOURCE_KEY, packet.sourceKey);
+    place.setWord(StreamWord.TIMESTAMP_OFFSET, timestampOffset);
+    place.setDouble(StreamDouble.SEQUENCE_OFFSET, nextOut - packet.extSeq);
+    place.setDouble(StreamDouble.START_IN, packet.extSeq);
+    place.setDouble(StreamDouble.SEGMENT_START, packet.extSeq);
+    place.setDouble(StreamDouble.HIGHEST_IN, packet.extSeq - 1);
+    place.setWord(StreamWord.LEFT_OUT_PICTURE_ID, -1);
+    const lastPictureId = place.word(StreamWord.LAST_PICTURE_ID);
+    if (packet.pictureId >= 0 && lastPictureId >= 0) {
+      place.setWord(StreamWord.PICTURE_ID_OFFSET, lastPictureId + 1 - packet.pictureId);
     }
-    if (packet.tl0PictureIndex >= 0 && this.#lastTl0PictureIndex >= 0) {
-      this.#tl0Offset = this.#lastTl0PictureIndex + 1 - packet.tl0PictureIndex;
+    const lastTl0 = place.word(StreamWord.LAST_TL0);
+    if (packet.tl0PictureIndex >= 0 && lastTl0 >= 0) {
+      place.setWord(StreamWord.TL0_OFFSET, lastTl0 + 1 - packet.tl0PictureIndex);
     }
   }
 
   /** Sends nothing more of the current source. */
   end(): void {
-    this.sourceKey = -1;
+    this.#place.flag(StreamFlag.FRESH, true);
   }
 
   /** Whether the packet is newer than all mapped or dropped so far. */
   isNewest(packet: IncomingPacket): boolean {
-    return packet.extSeq > this.#highestIn;
+    return packet.extSeq > this.#place.double(StreamDouble.HIGHEST_IN);
   }
 
   /**
@@ -91,15 +119,12 @@ export class StreamRewriter {
     return this.#map(packet, false);
   }
 
-  /** Whether packets of the same frame were left out: the receiver must see none of it. */
+  /** Whether other packets of a late packet's frame were left out: the receiver must see none of it. */
   isLeftOut(packet: IncomingPacket): boolean {
-    const ids = this.#droppedPictureIds;
-    if (ids === null || packet.pictureId < 0) return false;
-    const oldest = Math.max(0, this.#droppedCount - DROPPED_MEMORY);
-    for (let n = this.#droppedCount - 1; n >= oldest; n--) {
-      if (ids[n & DROPPED_MASK] === packet.pictureId) return true;
-    }
-    return false;
+    const found = this.#found;
+    this.#readPresent(found);
+    if (packet.extSeq < found.startIn && this.#segments?.findIncoming(packet.extSeq, found) !== true) return false;
+    return leavesOut(found, packet.pictureId);
   }
 
   /**
@@ -107,58 +132,83 @@ export class StreamRewriter {
    * number is taken): it can be mapped then, or stays a gap.
    */
   drop(packet: IncomingPacket): boolean {
+    const place = this.#place;
     const extSeq = packet.extSeq;
-    if (extSeq <= this.#highestIn) return false;
-    this.#segments ??= new RewriteSegments();
-    if (this.#segmentStart === this.#startIn) {
-      this.#segments.push(this.#startIn, this.#sequenceOffset, this.#pictureIdOffset);
-    }
-    this.#highestIn = extSeq;
-    this.#sequenceOffset--;
-    if (packet.pictureId >= 0) this.#dropPicture(packet.pictureId);
-    this.#segmentStart = extSeq + 1;
-    this.#segments.push(extSeq + 1, this.#sequenceOffset, this.#pictureIdOffset);
+    if (extSeq <= place.double(StreamDouble.HIGHEST_IN)) return false;
+    this.#closeSegment(extSeq, packet.pictureId);
+    place.setDouble(StreamDouble.HIGHEST_IN, extSeq);
+    place.setDouble(StreamDouble.SEGMENT_START, extSeq + 1);
+    place.setDouble(StreamDouble.SEQUENCE_OFFSET, place.double(StreamDouble.SEQUENCE_OFFSET) - 1);
+    this.#leavePictureOut(packet.pictureId);
     return true;
   }
 
-  #dropPicture(pictureId: number): void {
-    this.#droppedPictureIds ??= new Int32Array(DROPPED_MEMORY);
-    const ids = this.#droppedPictureIds;
-    if (this.#droppedCount > 0 && ids[(this.#droppedCount - 1) & DROPPED_MASK] === pictureId) return;
-    ids[this.#droppedCount++ & DROPPED_MASK] = pictureId;
-    this.#pictureIdOffset--;
+  /** What offsets a number was given by, which has been sent; undefined where that is forgotten. Valid until the next call. */
+  segmentOf(number: number): Readonly<RewriteSegment> | undefined {
+    if (number < 0 || number > this.highestOut || this.#place.word(StreamWord.SOURCE_KEY) < 0) return undefined;
+    const found = this.#found;
+    this.#readPresent(found);
+    if (number >= found.startIn + found.sequenceOffset) return found;
+    return this.#segments?.findOutgoing(number, found) === true ? found : undefined;
+  }
+
+  #leavePictureOut(pictureId: number): void {
+    const place = this.#place;
+    const last = place.word(StreamWord.LEFT_OUT_PICTURE_ID);
+    place.setWord(StreamWord.LEFT_OUT_PICTURE_ID, pictureId);
+    if (pictureId < 0 || pictureId === last) return;
+    place.setWord(StreamWord.PICTURE_ID_OFFSET, place.word(StreamWord.PICTURE_ID_OFFSET) - 1);
+  }
+
+  /** The present offsets hold no longer, from incoming number `end` on, which is left out where it has a picture id. */
+  #closeSegment(end: number, leftOutPictureId: number): void {
+    const found = this.#found;
+    this.#readPresent(found);
+    if (found.startIn === end) return;
+    found.leftOutBehind = leftOutPictureId;
+    this.#segments ??= new RewriteSegments();
+    this.#segments.push(found);
+  }
+
+  #readPresent(segment: RewriteSegment): void {
+    const place = this.#place;
+    segment.sourceKey = place.word(StreamWord.SOURCE_KEY);
+    segment.startIn = place.double(StreamDouble.SEGMENT_START);
+    segment.sequenceOffset = place.double(StreamDouble.SEQUENCE_OFFSET);
+    segment.timestampOffset = place.word(StreamWord.TIMESTAMP_OFFSET);
+    segment.pictureIdOffset = place.word(StreamWord.PICTURE_ID_OFFSET);
+    segment.tl0Offset = place.word(StreamWord.TL0_OFFSET);
+    segment.leftOutBefore = place.word(StreamWord.LEFT_OUT_PICTURE_ID);
+    segment.leftOutBehind = -1;
   }
 
   #map(packet: IncomingPacket, hasPicture: boolean): number {
+    const place = this.#place;
     const extSeq = packet.extSeq;
-    let sequenceOffset = this.#sequenceOffset;
-    let pictureIdOffset = this.#pictureIdOffset;
-    if (extSeq > this.#highestIn) {
-      this.#highestIn = extSeq;
-      this.lastTimestamp = (packet.timestamp + this.timestampOffset) | 0;
-      this.lastArrivalUs = packet.arrivalUs;
+    const found = this.#found;
+    this.#readPresent(found);
+    if (extSeq > place.double(StreamDouble.HIGHEST_IN)) {
+      place.setDouble(StreamDouble.HIGHEST_IN, extSeq);
+      place.setDouble(StreamDouble.LAST_ARRIVAL_US, packet.arrivalUs);
+      place.setWord(StreamWord.LAST_TIMESTAMP, packet.timestamp + found.timestampOffset);
     } else {
-      if (extSeq < this.#startIn) return -1;
-      if (extSeq < this.#segmentStart) {
-        const segment = this.#segments === null ? -1 : this.#segments.find(extSeq);
-        if (segment < 0 || this.#segments === null) return -1;
-        sequenceOffset = this.#segments.sequenceOffsetOf(segment);
-        pictureIdOffset = this.#segments.pictureIdOffsetOf(segment);
-      }
+      if (extSeq < place.double(StreamDouble.START_IN)) return -1;
+      if (extSeq < found.startIn && this.#segments?.findIncoming(extSeq, found) !== true) return -1;
     }
-    const out = extSeq + sequenceOffset;
+    const out = extSeq + found.sequenceOffset;
     const newest = out > this.highestOut;
-    if (newest) this.highestOut = out;
-    if (hasPicture) {
-      this.pictureId = (packet.pictureId + pictureIdOffset) & PICTURE_ID_MASK;
-      if (newest) this.#lastPictureId = this.pictureId;
-      if (packet.tl0PictureIndex >= 0) {
-        this.tl0PictureIndex = (packet.tl0PictureIndex + this.#tl0Offset) & 0xff;
-        if (newest) this.#lastTl0PictureIndex = this.tl0PictureIndex;
-      }
-    } else {
-      this.pictureId = -1;
-    }
+    if (newest) place.setDouble(StreamDouble.HIGHEST_OUT, out);
+    this.#mapPicture(packet, hasPicture, found.pictureIdOffset, newest);
     return out;
+  }
+
+  #mapPicture(packet: IncomingPacket, hasPicture: boolean, pictureIdOffset: number, newest: boolean): void {
+    const place = this.#place;
+    this.pictureId = hasPicture ? (packet.pictureId + pictureIdOffset) & PICTURE_ID_MASK : -1;
+    if (!hasPicture) return;
+    if (newest) place.setWord(StreamWord.LAST_PICTURE_ID, this.pictureId);
+    if (packet.tl0PictureIndex < 0) return;
+    this.tl0PictureIndex = (packet.tl0PictureIndex + place.word(StreamWord.TL0_OFFSET)) & 0xff;
+    if (newest) place.setWord(StreamWord.LAST_TL0, this.tl0PictureIndex);
   }
 }

@@ -17,6 +17,11 @@ export class TemporalFilter {
     return packet.temporalId <= this.current;
   }
 
+  /** Whether every packet passes, now and as long as the wish stays. */
+  get open(): boolean {
+    return this.wanted >= ALL_TEMPORAL_LAYERS && this.current >= ALL_TEMPORAL_LAYERS;
+  }
+
   /** The stream starts at a keyframe: nothing has been left out yet. */
   restart(): void {
     this.current = this.wanted;

@@ -54,3 +54,8 @@ export function rangeFits(bytes: Uint8Array, offset: number, length: number): bo
     offset + length <= bytes.length
   );
 }
+
+/** The int32 whose bytes in memory are those of `value` in network order: platforms that Node runs on are little-endian. */
+export function networkOrder(value: number): number {
+  return (value << 24) | ((value & 0xff00) << 8) | ((value >>> 8) & 0xff00) | (value >>> 24);
+}
