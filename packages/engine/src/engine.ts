@@ -1,10 +1,8 @@
 import { absSendTimeFromUs } from "@cation/rtp/abs-send-time";
-import { writeBye } from "@cation/rtp/rtcp-bye";
-import { writeReceiverReport } from "@cation/rtp/rtcp-receiver-report";
-import { writeSdesCname } from "@cation/rtp/rtcp-sdes";
 import type { MonoUs, Ssrc } from "@cation/rtp/units";
 import { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
 import type { BandwidthState } from "./bandwidth/send-side-bandwidth-estimator.ts";
+import { sendBye } from "./bye-sender.ts";
 import { COMPLETION_RECORD_BYTES } from "./completion-batch.ts";
 import type { CompletionBatch } from "./completion-batch.ts";
 import { Consumer } from "./consumer.ts";
@@ -389,22 +387,7 @@ export class Engine {
       if (transport.sendStreams.get(stream.ssrc) === stream) transport.sendStreams.delete(stream.ssrc);
       if (transport.sendStreams.get(stream.rtxSsrc) === stream) transport.sendStreams.delete(stream.rtxSsrc);
     }
-    this.#sendBye(consumer);
-  }
-
-  /** RFC 3550 §6.6, as a compound with report and CNAME. */
-  #sendBye(consumer: Consumer): void {
-    const ssrcs: Ssrc[] = [];
-    for (const stream of consumer.streams) {
-      if (stream.packets > 0) ssrcs.push((stream.ssrc >>> 0) as Ssrc);
-    }
-    if (ssrcs.length === 0) return;
-    const { transport } = consumer;
-    const { bytes } = this.#outbox;
-    let end = writeReceiverReport(bytes, 0, ssrcs[0], [], 0);
-    end = writeSdesCname(bytes, end, ssrcs[0], transport.cname);
-    end = writeBye(bytes, end, ssrcs, Math.min(ssrcs.length, 31), new Uint8Array(0));
-    if (end > 0) this.#outbox.send(transport, end);
+    sendBye(this.#outbox, consumer);
   }
 
   #checkActivity(nowUs: number): void {
