@@ -1,5 +1,5 @@
 import { absSendTimeFromUs } from "@cation/rtp/abs-send-time";
-import type { MonoUs, Ssrc } from "@cation/rtp/units";
+import type { MonoUs } from "@cation/rtp/units";
 import { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
 import type { BandwidthState } from "./bandwidth/send-side-bandwidth-estimator.ts";
 import { sendBye } from "./bye-sender.ts";
