@@ -1,7 +1,7 @@
 import type { MonoUs } from "@cation/rtp/units";
 import { AllocationItem, NOTHING } from "./allocation/allocation-item.ts";
 import { AllocationReason } from "./allocation/allocation-reason.ts";
-import type { AllocationTier } from "./allocation/allocation-tier.ts";
+import { AllocationTier } from "./allocation/allocation-tier.ts";
 import { ConsumerStream } from "./consumer-stream.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
@@ -46,6 +46,7 @@ export class Consumer {
   /** As the allocation grants; NOTHING for no packet at all. */
   #allocatedSpatialId = ALL_SPATIAL_LAYERS;
   #allocatedTemporalId = ALL_TEMPORAL_LAYERS;
+  #tier: AllocationTier = AllocationTier.OTHER;
 
   constructor(context: EngineContext, producer: Producer, transport: EngineTransport, params: ConsumerParams) {
     this.#context = context;
@@ -95,8 +96,8 @@ export class Consumer {
 
   /** How much the receiver cares for this picture beside its others. */
   setTier(tier: AllocationTier, nowUs: MonoUs): void {
-    if (this.closed || this.allocation === undefined || this.allocation.tier === tier) return;
-    this.allocation.tier = tier;
+    if (this.closed || this.#tier === tier) return;
+    this.#tier = tier;
     this.wakeAllocation(nowUs);
   }
 
@@ -107,6 +108,8 @@ export class Consumer {
     const producer = this.wantedProducer;
     item.wanted = !this.paused;
     item.spokeAtUs = producer.spokeAtUs;
+    const hasSpoken = producer.spokeAtUs !== Number.NEGATIVE_INFINITY;
+    item.tier = this.#tier === AllocationTier.OTHER && hasSpoken ? AllocationTier.SPEAKER : this.#tier;
     item.steps = producer.ladder.steps(this.#maxSpatialId, this.#maxTemporalId, nowUs);
   }
 

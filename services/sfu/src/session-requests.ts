@@ -110,6 +110,9 @@ export class SessionRequests {
       ...request,
       maxSpatialId: clampLayer(request.maxSpatialId),
       maxTemporalId: clampLayer(request.maxTemporalId),
+      width: withoutZero(request.width),
+      height: withoutZero(request.height),
+      maxFrameRate: withoutZero(request.maxFrameRate),
     });
     session.subscriber.reconcileTrack(request.trackId);
   }
@@ -137,4 +140,9 @@ export class SessionRequests {
 
 function clampLayer(layer: number | undefined): number | undefined {
   return layer === undefined || layer > MAX_LAYER ? undefined : layer;
+}
+
+/** A size or rate of 0 is that of an element that is not laid out yet: no limit. */
+function withoutZero(value: number | undefined): number | undefined {
+  return value === 0 ? undefined : value;
 }

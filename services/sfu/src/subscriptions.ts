@@ -1,4 +1,4 @@
-import type { SetSubscription } from "@cation/proto/client/v1/client";
+import type { SetSubscription, TrackPriority } from "@cation/proto/client/v1/client";
 import type { Track } from "@cation/proto/state/v1/state";
 
 /** How a participant wants a track. */
@@ -9,9 +9,24 @@ export interface SubscriptionSettings {
   readonly maxSpatialId: number | undefined;
   /** Highest temporal layer; undefined means all. */
   readonly maxTemporalId: number | undefined;
+  /** Size at which it is shown, in pixels; undefined means no limit. */
+  readonly width: number | undefined;
+  readonly height: number | undefined;
+  /** Frames a second that are enough; undefined means all. */
+  readonly maxFrameRate: number | undefined;
+  /** Beside the participant's other tracks; undefined where it has not said. */
+  readonly priority: TrackPriority | undefined;
 }
 
-const AS_IT_COMES: SubscriptionSettings = { paused: false, maxSpatialId: undefined, maxTemporalId: undefined };
+const AS_IT_COMES: SubscriptionSettings = {
+  paused: false,
+  maxSpatialId: undefined,
+  maxTemporalId: undefined,
+  width: undefined,
+  height: undefined,
+  maxFrameRate: undefined,
+  priority: undefined,
+};
 
 interface Wish extends SubscriptionSettings {
   readonly subscribed: boolean;
@@ -47,6 +62,10 @@ export class Subscriptions {
       paused: request.paused,
       maxSpatialId: request.maxSpatialId,
       maxTemporalId: request.maxTemporalId,
+      width: request.width,
+      height: request.height,
+      maxFrameRate: request.maxFrameRate,
+      priority: request.priority,
     });
   }
 

@@ -6,6 +6,8 @@ export const AllocationTier = {
   /** Spoke recently; among themselves by how recently. */
   SPEAKER: 3,
   OTHER: 4,
+  /** Last, whoever speaks. */
+  LOW: 5,
 } as const;
 
 export type AllocationTier = (typeof AllocationTier)[keyof typeof AllocationTier];

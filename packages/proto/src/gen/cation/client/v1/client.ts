@@ -34,6 +34,106 @@ export const protobufFileName = "cation/client/v1/client.proto";
  * there is no trickle.
  */
 
+/** Whose picture comes first where not all of them fit. */
+export const TrackPriority = {
+  /** UNSPECIFIED - Screens first, then who spoke last, then the rest. */
+  UNSPECIFIED: 0,
+  /** LOW - Never before others, whoever speaks. */
+  LOW: 1,
+  /** ON_STAGE - Shown large. */
+  ON_STAGE: 2,
+  /** PINNED - Chosen by the person who watches. */
+  PINNED: 3,
+} as const;
+
+export type TrackPriority = typeof TrackPriority[keyof typeof TrackPriority];
+
+export namespace TrackPriority {
+  export type UNSPECIFIED = typeof TrackPriority.UNSPECIFIED;
+  export type LOW = typeof TrackPriority.LOW;
+  export type ON_STAGE = typeof TrackPriority.ON_STAGE;
+  export type PINNED = typeof TrackPriority.PINNED;
+}
+
+export function trackPriorityFromJSON(object: any): TrackPriority {
+  switch (object) {
+    case 0:
+    case "TRACK_PRIORITY_UNSPECIFIED":
+      return TrackPriority.UNSPECIFIED;
+    case 1:
+    case "TRACK_PRIORITY_LOW":
+      return TrackPriority.LOW;
+    case 2:
+    case "TRACK_PRIORITY_ON_STAGE":
+      return TrackPriority.ON_STAGE;
+    case 3:
+    case "TRACK_PRIORITY_PINNED":
+      return TrackPriority.PINNED;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum TrackPriority");
+  }
+}
+
+export function trackPriorityToJSON(object: TrackPriority): string {
+  switch (object) {
+    case TrackPriority.UNSPECIFIED:
+      return "TRACK_PRIORITY_UNSPECIFIED";
+    case TrackPriority.LOW:
+      return "TRACK_PRIORITY_LOW";
+    case TrackPriority.ON_STAGE:
+      return "TRACK_PRIORITY_ON_STAGE";
+    case TrackPriority.PINNED:
+      return "TRACK_PRIORITY_PINNED";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum TrackPriority");
+  }
+}
+
+export const AllocationReason = {
+  UNSPECIFIED: 0,
+  /** AS_WISHED - The best that was wished and is published. */
+  AS_WISHED: 1,
+  /** BANDWIDTH - The participant's connection does not carry more. */
+  BANDWIDTH: 2,
+} as const;
+
+export type AllocationReason = typeof AllocationReason[keyof typeof AllocationReason];
+
+export namespace AllocationReason {
+  export type UNSPECIFIED = typeof AllocationReason.UNSPECIFIED;
+  export type AS_WISHED = typeof AllocationReason.AS_WISHED;
+  export type BANDWIDTH = typeof AllocationReason.BANDWIDTH;
+}
+
+export function allocationReasonFromJSON(object: any): AllocationReason {
+  switch (object) {
+    case 0:
+    case "ALLOCATION_REASON_UNSPECIFIED":
+      return AllocationReason.UNSPECIFIED;
+    case 1:
+    case "ALLOCATION_REASON_AS_WISHED":
+      return AllocationReason.AS_WISHED;
+    case 2:
+    case "ALLOCATION_REASON_BANDWIDTH":
+      return AllocationReason.BANDWIDTH;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum AllocationReason");
+  }
+}
+
+export function allocationReasonToJSON(object: AllocationReason): string {
+  switch (object) {
+    case AllocationReason.UNSPECIFIED:
+      return "ALLOCATION_REASON_UNSPECIFIED";
+    case AllocationReason.AS_WISHED:
+      return "ALLOCATION_REASON_AS_WISHED";
+    case AllocationReason.BANDWIDTH:
+      return "ALLOCATION_REASON_BANDWIDTH";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum AllocationReason");
+  }
+}
+
 export const PeerConnectionRole = { UNSPECIFIED: 0, PUBLISHER: 1, SUBSCRIBER: 2 } as const;
 
 export type PeerConnectionRole = typeof PeerConnectionRole[keyof typeof PeerConnectionRole];
@@ -229,7 +329,23 @@ export interface SetSubscription {
     | number
     | undefined;
   /** Temporal layer to receive at most; absent means all. */
-  maxTemporalId?: number | undefined;
+  maxTemporalId?:
+    | number
+    | undefined;
+  /**
+   * Size at which the picture is shown, in pixels of the screen: nothing larger than what covers it is sent. Absent means
+   * no limit; 0 is taken for absent.
+   */
+  width?: number | undefined;
+  height?:
+    | number
+    | undefined;
+  /** Frames a second that are enough; absent means all. */
+  maxFrameRate?:
+    | number
+    | undefined;
+  /** Beside the participant's other tracks, where the network does not carry all of them. */
+  priority?: TrackPriority | undefined;
 }
 
 /** The client's network changed: asks for a subscriber offer with new ICE credentials. */
@@ -284,6 +400,14 @@ export interface Event {
     | //
     /** What was known of the room is replaced (after a gap in the cluster's own events). */
     { $case: "roomReset"; value: RoomSnapshot }
+    | { $case: "trackAllocations"; value: TrackAllocations }
+    | { $case: "trackDemands"; value: TrackDemands }
+    | //
+    /** m-lines that carry another track from now on, without a new offer. */
+    { $case: "trackBindings"; value: TrackBindings }
+    | { $case: "activeSpeakers"; value: ActiveSpeakers }
+    | { $case: "connectionQualities"; value: ConnectionQualities }
+    | { $case: "mediaReport"; value: MediaReport }
     | undefined;
 }
 
@@ -292,6 +416,90 @@ export interface SubscriberOffer {
   sdp: string;
   /** Track of every m-line that carries one now. */
   tracks: TrackBinding[];
+}
+
+/**
+ * Pictures of which the participant gets another share than before, because of its network. What is not told is sent as
+ * it was wished.
+ */
+export interface TrackAllocations {
+  tracks: TrackAllocation[];
+}
+
+export interface TrackAllocation {
+  trackId: string;
+  reason: AllocationReason;
+  /** No packet is sent. */
+  paused: boolean;
+  /** Layers that are sent, unless paused. */
+  spatialId: number;
+  temporalId: number;
+}
+
+/** What others want of the participant's own tracks: layers that nobody wants need not be sent. */
+export interface TrackDemands {
+  tracks: TrackDemand[];
+}
+
+export interface TrackDemand {
+  trackId: string;
+  /** False: nobody watches. */
+  wanted: boolean;
+  /** Highest encoding and temporal layer that somebody wants. */
+  maxSpatialId: number;
+  maxTemporalId: number;
+}
+
+export interface TrackBindings {
+  /** Only m-lines that changed. */
+  tracks: TrackBinding[];
+}
+
+/** Who speaks, the loudest (and longest) first; empty while nobody does. At most twice a second. */
+export interface ActiveSpeakers {
+  participantIds: string[];
+}
+
+/** How well participants' connections work; only what changed. */
+export interface ConnectionQualities {
+  participants: ConnectionQuality[];
+}
+
+export interface ConnectionQuality {
+  participantId: string;
+  /** 1 (bad) … 5 (as good as can be): the worst of what it sends and receives. See docs/quality.md. */
+  score: number;
+}
+
+/** How media flows between the server and this participant, every few seconds. */
+export interface MediaReport {
+  /** Of the way to the participant, 0 where the server has no estimate of it. */
+  targetBps: number;
+  /** Granted to pictures and sound within that. */
+  allocatedBps: number;
+  /** What would be sent if the network carried everything that is wished. */
+  demandBps: number;
+  /** Server to participant and back; absent before it is known. */
+  roundTripMs?: number | undefined;
+  received: TrackReport[];
+  sent: TrackReport[];
+}
+
+export interface TrackReport {
+  trackId: string;
+  bitrateBps: number;
+  /** Share of packets that was lost in the last interval, 0 … 1. */
+  loss: number;
+  jitterMs: number;
+  /** 1 … 5; see docs/quality.md. */
+  score: number;
+  /** Received tracks: layers that are sent, and why not more. */
+  paused: boolean;
+  reason: AllocationReason;
+  spatialId: number;
+  temporalId: number;
+  /** Sent tracks: bits a second by encoding, lowest first. */
+  layerBitratesBps: number[];
 }
 
 export interface ParticipantCount {
@@ -2803,7 +3011,17 @@ export const Unpublish: MessageFns<Unpublish> = {
 };
 
 function createBaseSetSubscription(): SetSubscription {
-  return { trackId: "", subscribed: false, paused: false, maxSpatialId: undefined, maxTemporalId: undefined };
+  return {
+    trackId: "",
+    subscribed: false,
+    paused: false,
+    maxSpatialId: undefined,
+    maxTemporalId: undefined,
+    width: undefined,
+    height: undefined,
+    maxFrameRate: undefined,
+    priority: undefined,
+  };
 }
 
 export const SetSubscription: MessageFns<SetSubscription> = {
@@ -2822,6 +3040,18 @@ export const SetSubscription: MessageFns<SetSubscription> = {
     }
     if (message.maxTemporalId !== undefined) {
       writer.uint32(40).uint32(message.maxTemporalId);
+    }
+    if (message.width !== undefined) {
+      writer.uint32(48).uint32(message.width);
+    }
+    if (message.height !== undefined) {
+      writer.uint32(56).uint32(message.height);
+    }
+    if (message.maxFrameRate !== undefined) {
+      writer.uint32(64).uint32(message.maxFrameRate);
+    }
+    if (message.priority !== undefined) {
+      writer.uint32(72).int32(message.priority);
     }
     return writer;
   },
@@ -2877,6 +3107,38 @@ export const SetSubscription: MessageFns<SetSubscription> = {
             }
 
             message.maxTemporalId = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.width = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.height = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.maxFrameRate = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.priority = reader.int32() as any;
             continue;
           }
         }
@@ -2942,6 +3204,14 @@ export const SetSubscription: MessageFns<SetSubscription> = {
         : isSet(object.max_temporal_id)
         ? globalThis.Number(object.max_temporal_id)
         : undefined,
+      width: isSet(object.width) ? globalThis.Number(object.width) : undefined,
+      height: isSet(object.height) ? globalThis.Number(object.height) : undefined,
+      maxFrameRate: isSet(object.maxFrameRate)
+        ? globalThis.Number(object.maxFrameRate)
+        : isSet(object.max_frame_rate)
+        ? globalThis.Number(object.max_frame_rate)
+        : undefined,
+      priority: isSet(object.priority) ? trackPriorityFromJSON(object.priority) : undefined,
     };
   },
 
@@ -2962,6 +3232,18 @@ export const SetSubscription: MessageFns<SetSubscription> = {
     if (message.maxTemporalId !== undefined) {
       obj.maxTemporalId = Math.round(message.maxTemporalId);
     }
+    if (message.width !== undefined) {
+      obj.width = Math.round(message.width);
+    }
+    if (message.height !== undefined) {
+      obj.height = Math.round(message.height);
+    }
+    if (message.maxFrameRate !== undefined) {
+      obj.maxFrameRate = Math.round(message.maxFrameRate);
+    }
+    if (message.priority !== undefined) {
+      obj.priority = trackPriorityToJSON(message.priority);
+    }
     return obj;
   },
 
@@ -2975,6 +3257,10 @@ export const SetSubscription: MessageFns<SetSubscription> = {
     message.paused = object.paused ?? false;
     message.maxSpatialId = object.maxSpatialId ?? undefined;
     message.maxTemporalId = object.maxTemporalId ?? undefined;
+    message.width = object.width ?? undefined;
+    message.height = object.height ?? undefined;
+    message.maxFrameRate = object.maxFrameRate ?? undefined;
+    message.priority = object.priority ?? undefined;
     return message;
   },
 };
@@ -3709,6 +3995,24 @@ export const Event: MessageFns<Event> = {
       case "roomReset":
         RoomSnapshot.encode(message.event.value, writer.uint32(90).fork()).join();
         break;
+      case "trackAllocations":
+        TrackAllocations.encode(message.event.value, writer.uint32(242).fork()).join();
+        break;
+      case "trackDemands":
+        TrackDemands.encode(message.event.value, writer.uint32(250).fork()).join();
+        break;
+      case "trackBindings":
+        TrackBindings.encode(message.event.value, writer.uint32(258).fork()).join();
+        break;
+      case "activeSpeakers":
+        ActiveSpeakers.encode(message.event.value, writer.uint32(266).fork()).join();
+        break;
+      case "connectionQualities":
+        ConnectionQualities.encode(message.event.value, writer.uint32(274).fork()).join();
+        break;
+      case "mediaReport":
+        MediaReport.encode(message.event.value, writer.uint32(282).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3814,6 +4118,57 @@ export const Event: MessageFns<Event> = {
             message.event = { $case: "roomReset", value: RoomSnapshot.decode(reader, reader.uint32()) };
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.event = { $case: "trackAllocations", value: TrackAllocations.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 31: {
+            if (tag !== 250) {
+              break;
+            }
+
+            message.event = { $case: "trackDemands", value: TrackDemands.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 32: {
+            if (tag !== 258) {
+              break;
+            }
+
+            message.event = { $case: "trackBindings", value: TrackBindings.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 33: {
+            if (tag !== 266) {
+              break;
+            }
+
+            message.event = { $case: "activeSpeakers", value: ActiveSpeakers.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 34: {
+            if (tag !== 274) {
+              break;
+            }
+
+            message.event = {
+              $case: "connectionQualities",
+              value: ConnectionQualities.decode(reader, reader.uint32()),
+            };
+            continue;
+          }
+          case 35: {
+            if (tag !== 282) {
+              break;
+            }
+
+            message.event = { $case: "mediaReport", value: MediaReport.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3901,6 +4256,30 @@ export const Event: MessageFns<Event> = {
         ? { $case: "roomReset", value: RoomSnapshot.fromJSON(object.roomReset) }
         : isSet(object.room_reset)
         ? { $case: "roomReset", value: RoomSnapshot.fromJSON(object.room_reset) }
+        : isSet(object.trackAllocations)
+        ? { $case: "trackAllocations", value: TrackAllocations.fromJSON(object.trackAllocations) }
+        : isSet(object.track_allocations)
+        ? { $case: "trackAllocations", value: TrackAllocations.fromJSON(object.track_allocations) }
+        : isSet(object.trackDemands)
+        ? { $case: "trackDemands", value: TrackDemands.fromJSON(object.trackDemands) }
+        : isSet(object.track_demands)
+        ? { $case: "trackDemands", value: TrackDemands.fromJSON(object.track_demands) }
+        : isSet(object.trackBindings)
+        ? { $case: "trackBindings", value: TrackBindings.fromJSON(object.trackBindings) }
+        : isSet(object.track_bindings)
+        ? { $case: "trackBindings", value: TrackBindings.fromJSON(object.track_bindings) }
+        : isSet(object.activeSpeakers)
+        ? { $case: "activeSpeakers", value: ActiveSpeakers.fromJSON(object.activeSpeakers) }
+        : isSet(object.active_speakers)
+        ? { $case: "activeSpeakers", value: ActiveSpeakers.fromJSON(object.active_speakers) }
+        : isSet(object.connectionQualities)
+        ? { $case: "connectionQualities", value: ConnectionQualities.fromJSON(object.connectionQualities) }
+        : isSet(object.connection_qualities)
+        ? { $case: "connectionQualities", value: ConnectionQualities.fromJSON(object.connection_qualities) }
+        : isSet(object.mediaReport)
+        ? { $case: "mediaReport", value: MediaReport.fromJSON(object.mediaReport) }
+        : isSet(object.media_report)
+        ? { $case: "mediaReport", value: MediaReport.fromJSON(object.media_report) }
         : undefined,
     };
   },
@@ -3930,6 +4309,18 @@ export const Event: MessageFns<Event> = {
       obj.sessionEnded = SessionEnded.toJSON(message.event.value);
     } else if (message.event?.$case === "roomReset") {
       obj.roomReset = RoomSnapshot.toJSON(message.event.value);
+    } else if (message.event?.$case === "trackAllocations") {
+      obj.trackAllocations = TrackAllocations.toJSON(message.event.value);
+    } else if (message.event?.$case === "trackDemands") {
+      obj.trackDemands = TrackDemands.toJSON(message.event.value);
+    } else if (message.event?.$case === "trackBindings") {
+      obj.trackBindings = TrackBindings.toJSON(message.event.value);
+    } else if (message.event?.$case === "activeSpeakers") {
+      obj.activeSpeakers = ActiveSpeakers.toJSON(message.event.value);
+    } else if (message.event?.$case === "connectionQualities") {
+      obj.connectionQualities = ConnectionQualities.toJSON(message.event.value);
+    } else if (message.event?.$case === "mediaReport") {
+      obj.mediaReport = MediaReport.toJSON(message.event.value);
     }
     return obj;
   },
@@ -3998,6 +4389,42 @@ export const Event: MessageFns<Event> = {
       case "roomReset": {
         if (object.event?.value !== undefined && object.event?.value !== null) {
           message.event = { $case: "roomReset", value: RoomSnapshot.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "trackAllocations": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "trackAllocations", value: TrackAllocations.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "trackDemands": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "trackDemands", value: TrackDemands.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "trackBindings": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "trackBindings", value: TrackBindings.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "activeSpeakers": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "activeSpeakers", value: ActiveSpeakers.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "connectionQualities": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "connectionQualities", value: ConnectionQualities.fromPartial(object.event.value) };
+        }
+        break;
+      }
+      case "mediaReport": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "mediaReport", value: MediaReport.fromPartial(object.event.value) };
         }
         break;
       }
@@ -4139,6 +4566,1473 @@ export const SubscriberOffer: MessageFns<SubscriberOffer> = {
     message.offerId = object.offerId ?? 0;
     message.sdp = object.sdp ?? "";
     message.tracks = object.tracks?.map((e) => TrackBinding.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTrackAllocations(): TrackAllocations {
+  return { tracks: [] };
+}
+
+export const TrackAllocations: MessageFns<TrackAllocations> = {
+  encode(message: TrackAllocations, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tracks) {
+      TrackAllocation.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackAllocations {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackAllocations();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tracks.push(TrackAllocation.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<TrackAllocations, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<TrackAllocations | TrackAllocations[]> | Iterable<TrackAllocations | TrackAllocations[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackAllocations.encode(p).finish()];
+        }
+      } else {
+        yield* [TrackAllocations.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, TrackAllocations>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<TrackAllocations> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackAllocations.decode(p)];
+        }
+      } else {
+        yield* [TrackAllocations.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): TrackAllocations {
+    return {
+      tracks: globalThis.Array.isArray(object?.tracks)
+        ? object.tracks.map((e: any) => TrackAllocation.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: TrackAllocations): unknown {
+    const obj: any = {};
+    if (message.tracks?.length) {
+      obj.tracks = message.tracks.map((e) => TrackAllocation.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrackAllocations>): TrackAllocations {
+    return TrackAllocations.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrackAllocations>): TrackAllocations {
+    const message = createBaseTrackAllocations();
+    message.tracks = object.tracks?.map((e) => TrackAllocation.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTrackAllocation(): TrackAllocation {
+  return { trackId: "", reason: 0, paused: false, spatialId: 0, temporalId: 0 };
+}
+
+export const TrackAllocation: MessageFns<TrackAllocation> = {
+  encode(message: TrackAllocation, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trackId !== "") {
+      writer.uint32(10).string(message.trackId);
+    }
+    if (message.reason !== 0) {
+      writer.uint32(16).int32(message.reason);
+    }
+    if (message.paused !== false) {
+      writer.uint32(24).bool(message.paused);
+    }
+    if (message.spatialId !== 0) {
+      writer.uint32(32).uint32(message.spatialId);
+    }
+    if (message.temporalId !== 0) {
+      writer.uint32(40).uint32(message.temporalId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackAllocation {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackAllocation();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trackId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.spatialId = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.temporalId = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<TrackAllocation, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<TrackAllocation | TrackAllocation[]> | Iterable<TrackAllocation | TrackAllocation[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackAllocation.encode(p).finish()];
+        }
+      } else {
+        yield* [TrackAllocation.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, TrackAllocation>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<TrackAllocation> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackAllocation.decode(p)];
+        }
+      } else {
+        yield* [TrackAllocation.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): TrackAllocation {
+    return {
+      trackId: isSet(object.trackId)
+        ? globalThis.String(object.trackId)
+        : isSet(object.track_id)
+        ? globalThis.String(object.track_id)
+        : "",
+      reason: isSet(object.reason) ? allocationReasonFromJSON(object.reason) : 0,
+      paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : false,
+      spatialId: isSet(object.spatialId)
+        ? globalThis.Number(object.spatialId)
+        : isSet(object.spatial_id)
+        ? globalThis.Number(object.spatial_id)
+        : 0,
+      temporalId: isSet(object.temporalId)
+        ? globalThis.Number(object.temporalId)
+        : isSet(object.temporal_id)
+        ? globalThis.Number(object.temporal_id)
+        : 0,
+    };
+  },
+
+  toJSON(message: TrackAllocation): unknown {
+    const obj: any = {};
+    if (message.trackId !== "") {
+      obj.trackId = message.trackId;
+    }
+    if (message.reason !== 0) {
+      obj.reason = allocationReasonToJSON(message.reason);
+    }
+    if (message.paused !== false) {
+      obj.paused = message.paused;
+    }
+    if (message.spatialId !== 0) {
+      obj.spatialId = Math.round(message.spatialId);
+    }
+    if (message.temporalId !== 0) {
+      obj.temporalId = Math.round(message.temporalId);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrackAllocation>): TrackAllocation {
+    return TrackAllocation.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrackAllocation>): TrackAllocation {
+    const message = createBaseTrackAllocation();
+    message.trackId = object.trackId ?? "";
+    message.reason = object.reason ?? 0;
+    message.paused = object.paused ?? false;
+    message.spatialId = object.spatialId ?? 0;
+    message.temporalId = object.temporalId ?? 0;
+    return message;
+  },
+};
+
+function createBaseTrackDemands(): TrackDemands {
+  return { tracks: [] };
+}
+
+export const TrackDemands: MessageFns<TrackDemands> = {
+  encode(message: TrackDemands, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tracks) {
+      TrackDemand.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackDemands {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackDemands();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tracks.push(TrackDemand.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<TrackDemands, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<TrackDemands | TrackDemands[]> | Iterable<TrackDemands | TrackDemands[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackDemands.encode(p).finish()];
+        }
+      } else {
+        yield* [TrackDemands.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, TrackDemands>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<TrackDemands> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackDemands.decode(p)];
+        }
+      } else {
+        yield* [TrackDemands.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): TrackDemands {
+    return {
+      tracks: globalThis.Array.isArray(object?.tracks) ? object.tracks.map((e: any) => TrackDemand.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: TrackDemands): unknown {
+    const obj: any = {};
+    if (message.tracks?.length) {
+      obj.tracks = message.tracks.map((e) => TrackDemand.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrackDemands>): TrackDemands {
+    return TrackDemands.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrackDemands>): TrackDemands {
+    const message = createBaseTrackDemands();
+    message.tracks = object.tracks?.map((e) => TrackDemand.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTrackDemand(): TrackDemand {
+  return { trackId: "", wanted: false, maxSpatialId: 0, maxTemporalId: 0 };
+}
+
+export const TrackDemand: MessageFns<TrackDemand> = {
+  encode(message: TrackDemand, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trackId !== "") {
+      writer.uint32(10).string(message.trackId);
+    }
+    if (message.wanted !== false) {
+      writer.uint32(16).bool(message.wanted);
+    }
+    if (message.maxSpatialId !== 0) {
+      writer.uint32(24).uint32(message.maxSpatialId);
+    }
+    if (message.maxTemporalId !== 0) {
+      writer.uint32(32).uint32(message.maxTemporalId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackDemand {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackDemand();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trackId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.wanted = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxSpatialId = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.maxTemporalId = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<TrackDemand, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<TrackDemand | TrackDemand[]> | Iterable<TrackDemand | TrackDemand[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackDemand.encode(p).finish()];
+        }
+      } else {
+        yield* [TrackDemand.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, TrackDemand>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<TrackDemand> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackDemand.decode(p)];
+        }
+      } else {
+        yield* [TrackDemand.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): TrackDemand {
+    return {
+      trackId: isSet(object.trackId)
+        ? globalThis.String(object.trackId)
+        : isSet(object.track_id)
+        ? globalThis.String(object.track_id)
+        : "",
+      wanted: isSet(object.wanted) ? globalThis.Boolean(object.wanted) : false,
+      maxSpatialId: isSet(object.maxSpatialId)
+        ? globalThis.Number(object.maxSpatialId)
+        : isSet(object.max_spatial_id)
+        ? globalThis.Number(object.max_spatial_id)
+        : 0,
+      maxTemporalId: isSet(object.maxTemporalId)
+        ? globalThis.Number(object.maxTemporalId)
+        : isSet(object.max_temporal_id)
+        ? globalThis.Number(object.max_temporal_id)
+        : 0,
+    };
+  },
+
+  toJSON(message: TrackDemand): unknown {
+    const obj: any = {};
+    if (message.trackId !== "") {
+      obj.trackId = message.trackId;
+    }
+    if (message.wanted !== false) {
+      obj.wanted = message.wanted;
+    }
+    if (message.maxSpatialId !== 0) {
+      obj.maxSpatialId = Math.round(message.maxSpatialId);
+    }
+    if (message.maxTemporalId !== 0) {
+      obj.maxTemporalId = Math.round(message.maxTemporalId);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrackDemand>): TrackDemand {
+    return TrackDemand.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrackDemand>): TrackDemand {
+    const message = createBaseTrackDemand();
+    message.trackId = object.trackId ?? "";
+    message.wanted = object.wanted ?? false;
+    message.maxSpatialId = object.maxSpatialId ?? 0;
+    message.maxTemporalId = object.maxTemporalId ?? 0;
+    return message;
+  },
+};
+
+function createBaseTrackBindings(): TrackBindings {
+  return { tracks: [] };
+}
+
+export const TrackBindings: MessageFns<TrackBindings> = {
+  encode(message: TrackBindings, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tracks) {
+      TrackBinding.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackBindings {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackBindings();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tracks.push(TrackBinding.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<TrackBindings, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<TrackBindings | TrackBindings[]> | Iterable<TrackBindings | TrackBindings[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackBindings.encode(p).finish()];
+        }
+      } else {
+        yield* [TrackBindings.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, TrackBindings>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<TrackBindings> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackBindings.decode(p)];
+        }
+      } else {
+        yield* [TrackBindings.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): TrackBindings {
+    return {
+      tracks: globalThis.Array.isArray(object?.tracks) ? object.tracks.map((e: any) => TrackBinding.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: TrackBindings): unknown {
+    const obj: any = {};
+    if (message.tracks?.length) {
+      obj.tracks = message.tracks.map((e) => TrackBinding.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrackBindings>): TrackBindings {
+    return TrackBindings.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrackBindings>): TrackBindings {
+    const message = createBaseTrackBindings();
+    message.tracks = object.tracks?.map((e) => TrackBinding.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseActiveSpeakers(): ActiveSpeakers {
+  return { participantIds: [] };
+}
+
+export const ActiveSpeakers: MessageFns<ActiveSpeakers> = {
+  encode(message: ActiveSpeakers, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.participantIds) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ActiveSpeakers {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseActiveSpeakers();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.participantIds.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<ActiveSpeakers, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<ActiveSpeakers | ActiveSpeakers[]> | Iterable<ActiveSpeakers | ActiveSpeakers[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ActiveSpeakers.encode(p).finish()];
+        }
+      } else {
+        yield* [ActiveSpeakers.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, ActiveSpeakers>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<ActiveSpeakers> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ActiveSpeakers.decode(p)];
+        }
+      } else {
+        yield* [ActiveSpeakers.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): ActiveSpeakers {
+    return {
+      participantIds: globalThis.Array.isArray(object?.participantIds)
+        ? object.participantIds.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.participant_ids)
+        ? object.participant_ids.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ActiveSpeakers): unknown {
+    const obj: any = {};
+    if (message.participantIds?.length) {
+      obj.participantIds = message.participantIds;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ActiveSpeakers>): ActiveSpeakers {
+    return ActiveSpeakers.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ActiveSpeakers>): ActiveSpeakers {
+    const message = createBaseActiveSpeakers();
+    message.participantIds = object.participantIds?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseConnectionQualities(): ConnectionQualities {
+  return { participants: [] };
+}
+
+export const ConnectionQualities: MessageFns<ConnectionQualities> = {
+  encode(message: ConnectionQualities, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.participants) {
+      ConnectionQuality.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConnectionQualities {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConnectionQualities();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.participants.push(ConnectionQuality.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<ConnectionQualities, Uint8Array>
+  async *encodeTransform(
+    source:
+      | AsyncIterable<ConnectionQualities | ConnectionQualities[]>
+      | Iterable<ConnectionQualities | ConnectionQualities[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ConnectionQualities.encode(p).finish()];
+        }
+      } else {
+        yield* [ConnectionQualities.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, ConnectionQualities>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<ConnectionQualities> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ConnectionQualities.decode(p)];
+        }
+      } else {
+        yield* [ConnectionQualities.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): ConnectionQualities {
+    return {
+      participants: globalThis.Array.isArray(object?.participants)
+        ? object.participants.map((e: any) => ConnectionQuality.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ConnectionQualities): unknown {
+    const obj: any = {};
+    if (message.participants?.length) {
+      obj.participants = message.participants.map((e) => ConnectionQuality.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConnectionQualities>): ConnectionQualities {
+    return ConnectionQualities.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConnectionQualities>): ConnectionQualities {
+    const message = createBaseConnectionQualities();
+    message.participants = object.participants?.map((e) => ConnectionQuality.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseConnectionQuality(): ConnectionQuality {
+  return { participantId: "", score: 0 };
+}
+
+export const ConnectionQuality: MessageFns<ConnectionQuality> = {
+  encode(message: ConnectionQuality, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.participantId !== "") {
+      writer.uint32(10).string(message.participantId);
+    }
+    if (message.score !== 0) {
+      writer.uint32(17).double(message.score);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ConnectionQuality {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseConnectionQuality();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.participantId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.score = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<ConnectionQuality, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<ConnectionQuality | ConnectionQuality[]> | Iterable<ConnectionQuality | ConnectionQuality[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ConnectionQuality.encode(p).finish()];
+        }
+      } else {
+        yield* [ConnectionQuality.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, ConnectionQuality>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<ConnectionQuality> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ConnectionQuality.decode(p)];
+        }
+      } else {
+        yield* [ConnectionQuality.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): ConnectionQuality {
+    return {
+      participantId: isSet(object.participantId)
+        ? globalThis.String(object.participantId)
+        : isSet(object.participant_id)
+        ? globalThis.String(object.participant_id)
+        : "",
+      score: isSet(object.score) ? globalThis.Number(object.score) : 0,
+    };
+  },
+
+  toJSON(message: ConnectionQuality): unknown {
+    const obj: any = {};
+    if (message.participantId !== "") {
+      obj.participantId = message.participantId;
+    }
+    if (message.score !== 0) {
+      obj.score = floatToJson(message.score);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ConnectionQuality>): ConnectionQuality {
+    return ConnectionQuality.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ConnectionQuality>): ConnectionQuality {
+    const message = createBaseConnectionQuality();
+    message.participantId = object.participantId ?? "";
+    message.score = object.score ?? 0;
+    return message;
+  },
+};
+
+function createBaseMediaReport(): MediaReport {
+  return { targetBps: 0, allocatedBps: 0, demandBps: 0, roundTripMs: undefined, received: [], sent: [] };
+}
+
+export const MediaReport: MessageFns<MediaReport> = {
+  encode(message: MediaReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.targetBps !== 0) {
+      writer.uint32(8).uint64(message.targetBps);
+    }
+    if (message.allocatedBps !== 0) {
+      writer.uint32(16).uint64(message.allocatedBps);
+    }
+    if (message.demandBps !== 0) {
+      writer.uint32(24).uint64(message.demandBps);
+    }
+    if (message.roundTripMs !== undefined) {
+      writer.uint32(33).double(message.roundTripMs);
+    }
+    for (const v of message.received) {
+      TrackReport.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.sent) {
+      TrackReport.encode(v!, writer.uint32(50).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MediaReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMediaReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.targetBps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.allocatedBps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.demandBps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.roundTripMs = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.received.push(TrackReport.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.sent.push(TrackReport.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<MediaReport, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<MediaReport | MediaReport[]> | Iterable<MediaReport | MediaReport[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [MediaReport.encode(p).finish()];
+        }
+      } else {
+        yield* [MediaReport.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, MediaReport>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<MediaReport> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [MediaReport.decode(p)];
+        }
+      } else {
+        yield* [MediaReport.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): MediaReport {
+    return {
+      targetBps: isSet(object.targetBps)
+        ? globalThis.Number(object.targetBps)
+        : isSet(object.target_bps)
+        ? globalThis.Number(object.target_bps)
+        : 0,
+      allocatedBps: isSet(object.allocatedBps)
+        ? globalThis.Number(object.allocatedBps)
+        : isSet(object.allocated_bps)
+        ? globalThis.Number(object.allocated_bps)
+        : 0,
+      demandBps: isSet(object.demandBps)
+        ? globalThis.Number(object.demandBps)
+        : isSet(object.demand_bps)
+        ? globalThis.Number(object.demand_bps)
+        : 0,
+      roundTripMs: isSet(object.roundTripMs)
+        ? globalThis.Number(object.roundTripMs)
+        : isSet(object.round_trip_ms)
+        ? globalThis.Number(object.round_trip_ms)
+        : undefined,
+      received: globalThis.Array.isArray(object?.received)
+        ? object.received.map((e: any) => TrackReport.fromJSON(e))
+        : [],
+      sent: globalThis.Array.isArray(object?.sent) ? object.sent.map((e: any) => TrackReport.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: MediaReport): unknown {
+    const obj: any = {};
+    if (message.targetBps !== 0) {
+      obj.targetBps = Math.round(message.targetBps);
+    }
+    if (message.allocatedBps !== 0) {
+      obj.allocatedBps = Math.round(message.allocatedBps);
+    }
+    if (message.demandBps !== 0) {
+      obj.demandBps = Math.round(message.demandBps);
+    }
+    if (message.roundTripMs !== undefined) {
+      obj.roundTripMs = floatToJson(message.roundTripMs);
+    }
+    if (message.received?.length) {
+      obj.received = message.received.map((e) => TrackReport.toJSON(e));
+    }
+    if (message.sent?.length) {
+      obj.sent = message.sent.map((e) => TrackReport.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MediaReport>): MediaReport {
+    return MediaReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MediaReport>): MediaReport {
+    const message = createBaseMediaReport();
+    message.targetBps = object.targetBps ?? 0;
+    message.allocatedBps = object.allocatedBps ?? 0;
+    message.demandBps = object.demandBps ?? 0;
+    message.roundTripMs = object.roundTripMs ?? undefined;
+    message.received = object.received?.map((e) => TrackReport.fromPartial(e)) || [];
+    message.sent = object.sent?.map((e) => TrackReport.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTrackReport(): TrackReport {
+  return {
+    trackId: "",
+    bitrateBps: 0,
+    loss: 0,
+    jitterMs: 0,
+    score: 0,
+    paused: false,
+    reason: 0,
+    spatialId: 0,
+    temporalId: 0,
+    layerBitratesBps: [],
+  };
+}
+
+export const TrackReport: MessageFns<TrackReport> = {
+  encode(message: TrackReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.trackId !== "") {
+      writer.uint32(10).string(message.trackId);
+    }
+    if (message.bitrateBps !== 0) {
+      writer.uint32(16).uint64(message.bitrateBps);
+    }
+    if (message.loss !== 0) {
+      writer.uint32(25).double(message.loss);
+    }
+    if (message.jitterMs !== 0) {
+      writer.uint32(33).double(message.jitterMs);
+    }
+    if (message.score !== 0) {
+      writer.uint32(41).double(message.score);
+    }
+    if (message.paused !== false) {
+      writer.uint32(48).bool(message.paused);
+    }
+    if (message.reason !== 0) {
+      writer.uint32(56).int32(message.reason);
+    }
+    if (message.spatialId !== 0) {
+      writer.uint32(64).uint32(message.spatialId);
+    }
+    if (message.temporalId !== 0) {
+      writer.uint32(72).uint32(message.temporalId);
+    }
+    if (message.layerBitratesBps.length !== 0) {
+      writer.uint32(82).fork();
+      for (const v of message.layerBitratesBps) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrackReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrackReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trackId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.bitrateBps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 25) {
+              break;
+            }
+
+            message.loss = reader.double();
+            continue;
+          }
+          case 4: {
+            if (tag !== 33) {
+              break;
+            }
+
+            message.jitterMs = reader.double();
+            continue;
+          }
+          case 5: {
+            if (tag !== 41) {
+              break;
+            }
+
+            message.score = reader.double();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.paused = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.reason = reader.int32() as any;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.spatialId = reader.uint32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.temporalId = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag === 80) {
+              message.layerBitratesBps.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 82) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.layerBitratesBps.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<TrackReport, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<TrackReport | TrackReport[]> | Iterable<TrackReport | TrackReport[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackReport.encode(p).finish()];
+        }
+      } else {
+        yield* [TrackReport.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, TrackReport>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<TrackReport> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [TrackReport.decode(p)];
+        }
+      } else {
+        yield* [TrackReport.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): TrackReport {
+    return {
+      trackId: isSet(object.trackId)
+        ? globalThis.String(object.trackId)
+        : isSet(object.track_id)
+        ? globalThis.String(object.track_id)
+        : "",
+      bitrateBps: isSet(object.bitrateBps)
+        ? globalThis.Number(object.bitrateBps)
+        : isSet(object.bitrate_bps)
+        ? globalThis.Number(object.bitrate_bps)
+        : 0,
+      loss: isSet(object.loss) ? globalThis.Number(object.loss) : 0,
+      jitterMs: isSet(object.jitterMs)
+        ? globalThis.Number(object.jitterMs)
+        : isSet(object.jitter_ms)
+        ? globalThis.Number(object.jitter_ms)
+        : 0,
+      score: isSet(object.score) ? globalThis.Number(object.score) : 0,
+      paused: isSet(object.paused) ? globalThis.Boolean(object.paused) : false,
+      reason: isSet(object.reason) ? allocationReasonFromJSON(object.reason) : 0,
+      spatialId: isSet(object.spatialId)
+        ? globalThis.Number(object.spatialId)
+        : isSet(object.spatial_id)
+        ? globalThis.Number(object.spatial_id)
+        : 0,
+      temporalId: isSet(object.temporalId)
+        ? globalThis.Number(object.temporalId)
+        : isSet(object.temporal_id)
+        ? globalThis.Number(object.temporal_id)
+        : 0,
+      layerBitratesBps: globalThis.Array.isArray(object?.layerBitratesBps)
+        ? object.layerBitratesBps.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.layer_bitrates_bps)
+        ? object.layer_bitrates_bps.map((e: any) => globalThis.Number(e))
+        : [],
+    };
+  },
+
+  toJSON(message: TrackReport): unknown {
+    const obj: any = {};
+    if (message.trackId !== "") {
+      obj.trackId = message.trackId;
+    }
+    if (message.bitrateBps !== 0) {
+      obj.bitrateBps = Math.round(message.bitrateBps);
+    }
+    if (message.loss !== 0) {
+      obj.loss = floatToJson(message.loss);
+    }
+    if (message.jitterMs !== 0) {
+      obj.jitterMs = floatToJson(message.jitterMs);
+    }
+    if (message.score !== 0) {
+      obj.score = floatToJson(message.score);
+    }
+    if (message.paused !== false) {
+      obj.paused = message.paused;
+    }
+    if (message.reason !== 0) {
+      obj.reason = allocationReasonToJSON(message.reason);
+    }
+    if (message.spatialId !== 0) {
+      obj.spatialId = Math.round(message.spatialId);
+    }
+    if (message.temporalId !== 0) {
+      obj.temporalId = Math.round(message.temporalId);
+    }
+    if (message.layerBitratesBps?.length) {
+      obj.layerBitratesBps = message.layerBitratesBps.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrackReport>): TrackReport {
+    return TrackReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrackReport>): TrackReport {
+    const message = createBaseTrackReport();
+    message.trackId = object.trackId ?? "";
+    message.bitrateBps = object.bitrateBps ?? 0;
+    message.loss = object.loss ?? 0;
+    message.jitterMs = object.jitterMs ?? 0;
+    message.score = object.score ?? 0;
+    message.paused = object.paused ?? false;
+    message.reason = object.reason ?? 0;
+    message.spatialId = object.spatialId ?? 0;
+    message.temporalId = object.temporalId ?? 0;
+    message.layerBitratesBps = object.layerBitratesBps?.map((e) => e) || [];
     return message;
   },
 };
@@ -4475,6 +6369,10 @@ export const SessionEnded: MessageFns<SessionEnded> = {
     return message;
   },
 };
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 

@@ -87,6 +87,16 @@ export interface ProducerInfo {
   packets: number;
   bytes: number;
   keyframeRequestsSent: number;
+  /** Bits a second by encoding, lowest first; 0 for one that is not sent. */
+  layerBitratesBps: number[];
+  /** Since the last report, 0 … 1. */
+  loss: number;
+  jitterMs: number;
+  /** 1 … 5; see docs/quality.md. 0 before anything is known. */
+  score: number;
+  /** Highest layers that anybody wants; −1: nobody wants any. */
+  demandedSpatialId: number;
+  demandedTemporalId: number;
 }
 
 export interface ConsumerInfo {
@@ -96,6 +106,22 @@ export interface ConsumerInfo {
   participantId: string;
   packets: number;
   bytes: number;
+  bitrateBps: number;
+  /** As the receiver reports it. */
+  loss: number;
+  jitterMs: number;
+  roundTripMs: number;
+  /** 1 … 5; see docs/quality.md. 0 before anything is known. */
+  score: number;
+  /** Layers that are sent; −1: none. */
+  spatialId: number;
+  temporalId: number;
+  /** "as-wished", "bandwidth", "no-source", "paused"; empty for what is not rationed. */
+  allocationReason: string;
+  /** Of the transport that it goes out on; 0 without an estimate. */
+  targetBps: number;
+  allocatedBps: number;
+  demandBps: number;
 }
 
 export interface RelayInfo {
@@ -1243,7 +1269,20 @@ export const InspectResponse: MessageFns<InspectResponse> = {
 };
 
 function createBaseProducerInfo(): ProducerInfo {
-  return { trackId: "", roomId: "", origin: "", packets: 0, bytes: 0, keyframeRequestsSent: 0 };
+  return {
+    trackId: "",
+    roomId: "",
+    origin: "",
+    packets: 0,
+    bytes: 0,
+    keyframeRequestsSent: 0,
+    layerBitratesBps: [],
+    loss: 0,
+    jitterMs: 0,
+    score: 0,
+    demandedSpatialId: 0,
+    demandedTemporalId: 0,
+  };
 }
 
 export const ProducerInfo: MessageFns<ProducerInfo> = {
@@ -1265,6 +1304,28 @@ export const ProducerInfo: MessageFns<ProducerInfo> = {
     }
     if (message.keyframeRequestsSent !== 0) {
       writer.uint32(48).uint64(message.keyframeRequestsSent);
+    }
+    if (message.layerBitratesBps.length !== 0) {
+      writer.uint32(58).fork();
+      for (const v of message.layerBitratesBps) {
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.loss !== 0) {
+      writer.uint32(65).double(message.loss);
+    }
+    if (message.jitterMs !== 0) {
+      writer.uint32(73).double(message.jitterMs);
+    }
+    if (message.score !== 0) {
+      writer.uint32(81).double(message.score);
+    }
+    if (message.demandedSpatialId !== 0) {
+      writer.uint32(88).sint32(message.demandedSpatialId);
+    }
+    if (message.demandedTemporalId !== 0) {
+      writer.uint32(96).sint32(message.demandedTemporalId);
     }
     return writer;
   },
@@ -1328,6 +1389,64 @@ export const ProducerInfo: MessageFns<ProducerInfo> = {
             }
 
             message.keyframeRequestsSent = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag === 56) {
+              message.layerBitratesBps.push(longToNumber(reader.uint64()));
+
+              continue;
+            }
+
+            if (tag === 58) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.layerBitratesBps.push(longToNumber(reader.uint64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.loss = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.jitterMs = reader.double();
+            continue;
+          }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.score = reader.double();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.demandedSpatialId = reader.sint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.demandedTemporalId = reader.sint32();
             continue;
           }
         }
@@ -1394,6 +1513,28 @@ export const ProducerInfo: MessageFns<ProducerInfo> = {
         : isSet(object.keyframe_requests_sent)
         ? globalThis.Number(object.keyframe_requests_sent)
         : 0,
+      layerBitratesBps: globalThis.Array.isArray(object?.layerBitratesBps)
+        ? object.layerBitratesBps.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.layer_bitrates_bps)
+        ? object.layer_bitrates_bps.map((e: any) => globalThis.Number(e))
+        : [],
+      loss: isSet(object.loss) ? globalThis.Number(object.loss) : 0,
+      jitterMs: isSet(object.jitterMs)
+        ? globalThis.Number(object.jitterMs)
+        : isSet(object.jitter_ms)
+        ? globalThis.Number(object.jitter_ms)
+        : 0,
+      score: isSet(object.score) ? globalThis.Number(object.score) : 0,
+      demandedSpatialId: isSet(object.demandedSpatialId)
+        ? globalThis.Number(object.demandedSpatialId)
+        : isSet(object.demanded_spatial_id)
+        ? globalThis.Number(object.demanded_spatial_id)
+        : 0,
+      demandedTemporalId: isSet(object.demandedTemporalId)
+        ? globalThis.Number(object.demandedTemporalId)
+        : isSet(object.demanded_temporal_id)
+        ? globalThis.Number(object.demanded_temporal_id)
+        : 0,
     };
   },
 
@@ -1417,6 +1558,24 @@ export const ProducerInfo: MessageFns<ProducerInfo> = {
     if (message.keyframeRequestsSent !== 0) {
       obj.keyframeRequestsSent = Math.round(message.keyframeRequestsSent);
     }
+    if (message.layerBitratesBps?.length) {
+      obj.layerBitratesBps = message.layerBitratesBps.map((e) => Math.round(e));
+    }
+    if (message.loss !== 0) {
+      obj.loss = floatToJson(message.loss);
+    }
+    if (message.jitterMs !== 0) {
+      obj.jitterMs = floatToJson(message.jitterMs);
+    }
+    if (message.score !== 0) {
+      obj.score = floatToJson(message.score);
+    }
+    if (message.demandedSpatialId !== 0) {
+      obj.demandedSpatialId = Math.round(message.demandedSpatialId);
+    }
+    if (message.demandedTemporalId !== 0) {
+      obj.demandedTemporalId = Math.round(message.demandedTemporalId);
+    }
     return obj;
   },
 
@@ -1431,12 +1590,35 @@ export const ProducerInfo: MessageFns<ProducerInfo> = {
     message.packets = object.packets ?? 0;
     message.bytes = object.bytes ?? 0;
     message.keyframeRequestsSent = object.keyframeRequestsSent ?? 0;
+    message.layerBitratesBps = object.layerBitratesBps?.map((e) => e) || [];
+    message.loss = object.loss ?? 0;
+    message.jitterMs = object.jitterMs ?? 0;
+    message.score = object.score ?? 0;
+    message.demandedSpatialId = object.demandedSpatialId ?? 0;
+    message.demandedTemporalId = object.demandedTemporalId ?? 0;
     return message;
   },
 };
 
 function createBaseConsumerInfo(): ConsumerInfo {
-  return { trackId: "", roomId: "", participantId: "", packets: 0, bytes: 0 };
+  return {
+    trackId: "",
+    roomId: "",
+    participantId: "",
+    packets: 0,
+    bytes: 0,
+    bitrateBps: 0,
+    loss: 0,
+    jitterMs: 0,
+    roundTripMs: 0,
+    score: 0,
+    spatialId: 0,
+    temporalId: 0,
+    allocationReason: "",
+    targetBps: 0,
+    allocatedBps: 0,
+    demandBps: 0,
+  };
 }
 
 export const ConsumerInfo: MessageFns<ConsumerInfo> = {
@@ -1455,6 +1637,39 @@ export const ConsumerInfo: MessageFns<ConsumerInfo> = {
     }
     if (message.bytes !== 0) {
       writer.uint32(40).uint64(message.bytes);
+    }
+    if (message.bitrateBps !== 0) {
+      writer.uint32(48).uint64(message.bitrateBps);
+    }
+    if (message.loss !== 0) {
+      writer.uint32(57).double(message.loss);
+    }
+    if (message.jitterMs !== 0) {
+      writer.uint32(65).double(message.jitterMs);
+    }
+    if (message.roundTripMs !== 0) {
+      writer.uint32(73).double(message.roundTripMs);
+    }
+    if (message.score !== 0) {
+      writer.uint32(81).double(message.score);
+    }
+    if (message.spatialId !== 0) {
+      writer.uint32(88).sint32(message.spatialId);
+    }
+    if (message.temporalId !== 0) {
+      writer.uint32(96).sint32(message.temporalId);
+    }
+    if (message.allocationReason !== "") {
+      writer.uint32(106).string(message.allocationReason);
+    }
+    if (message.targetBps !== 0) {
+      writer.uint32(112).uint64(message.targetBps);
+    }
+    if (message.allocatedBps !== 0) {
+      writer.uint32(120).uint64(message.allocatedBps);
+    }
+    if (message.demandBps !== 0) {
+      writer.uint32(128).uint64(message.demandBps);
     }
     return writer;
   },
@@ -1510,6 +1725,94 @@ export const ConsumerInfo: MessageFns<ConsumerInfo> = {
             }
 
             message.bytes = longToNumber(reader.uint64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.bitrateBps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 57) {
+              break;
+            }
+
+            message.loss = reader.double();
+            continue;
+          }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.jitterMs = reader.double();
+            continue;
+          }
+          case 9: {
+            if (tag !== 73) {
+              break;
+            }
+
+            message.roundTripMs = reader.double();
+            continue;
+          }
+          case 10: {
+            if (tag !== 81) {
+              break;
+            }
+
+            message.score = reader.double();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.spatialId = reader.sint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.temporalId = reader.sint32();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.allocationReason = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.targetBps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.allocatedBps = longToNumber(reader.uint64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.demandBps = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1575,6 +1878,53 @@ export const ConsumerInfo: MessageFns<ConsumerInfo> = {
         : "",
       packets: isSet(object.packets) ? globalThis.Number(object.packets) : 0,
       bytes: isSet(object.bytes) ? globalThis.Number(object.bytes) : 0,
+      bitrateBps: isSet(object.bitrateBps)
+        ? globalThis.Number(object.bitrateBps)
+        : isSet(object.bitrate_bps)
+        ? globalThis.Number(object.bitrate_bps)
+        : 0,
+      loss: isSet(object.loss) ? globalThis.Number(object.loss) : 0,
+      jitterMs: isSet(object.jitterMs)
+        ? globalThis.Number(object.jitterMs)
+        : isSet(object.jitter_ms)
+        ? globalThis.Number(object.jitter_ms)
+        : 0,
+      roundTripMs: isSet(object.roundTripMs)
+        ? globalThis.Number(object.roundTripMs)
+        : isSet(object.round_trip_ms)
+        ? globalThis.Number(object.round_trip_ms)
+        : 0,
+      score: isSet(object.score) ? globalThis.Number(object.score) : 0,
+      spatialId: isSet(object.spatialId)
+        ? globalThis.Number(object.spatialId)
+        : isSet(object.spatial_id)
+        ? globalThis.Number(object.spatial_id)
+        : 0,
+      temporalId: isSet(object.temporalId)
+        ? globalThis.Number(object.temporalId)
+        : isSet(object.temporal_id)
+        ? globalThis.Number(object.temporal_id)
+        : 0,
+      allocationReason: isSet(object.allocationReason)
+        ? globalThis.String(object.allocationReason)
+        : isSet(object.allocation_reason)
+        ? globalThis.String(object.allocation_reason)
+        : "",
+      targetBps: isSet(object.targetBps)
+        ? globalThis.Number(object.targetBps)
+        : isSet(object.target_bps)
+        ? globalThis.Number(object.target_bps)
+        : 0,
+      allocatedBps: isSet(object.allocatedBps)
+        ? globalThis.Number(object.allocatedBps)
+        : isSet(object.allocated_bps)
+        ? globalThis.Number(object.allocated_bps)
+        : 0,
+      demandBps: isSet(object.demandBps)
+        ? globalThis.Number(object.demandBps)
+        : isSet(object.demand_bps)
+        ? globalThis.Number(object.demand_bps)
+        : 0,
     };
   },
 
@@ -1595,6 +1945,39 @@ export const ConsumerInfo: MessageFns<ConsumerInfo> = {
     if (message.bytes !== 0) {
       obj.bytes = Math.round(message.bytes);
     }
+    if (message.bitrateBps !== 0) {
+      obj.bitrateBps = Math.round(message.bitrateBps);
+    }
+    if (message.loss !== 0) {
+      obj.loss = floatToJson(message.loss);
+    }
+    if (message.jitterMs !== 0) {
+      obj.jitterMs = floatToJson(message.jitterMs);
+    }
+    if (message.roundTripMs !== 0) {
+      obj.roundTripMs = floatToJson(message.roundTripMs);
+    }
+    if (message.score !== 0) {
+      obj.score = floatToJson(message.score);
+    }
+    if (message.spatialId !== 0) {
+      obj.spatialId = Math.round(message.spatialId);
+    }
+    if (message.temporalId !== 0) {
+      obj.temporalId = Math.round(message.temporalId);
+    }
+    if (message.allocationReason !== "") {
+      obj.allocationReason = message.allocationReason;
+    }
+    if (message.targetBps !== 0) {
+      obj.targetBps = Math.round(message.targetBps);
+    }
+    if (message.allocatedBps !== 0) {
+      obj.allocatedBps = Math.round(message.allocatedBps);
+    }
+    if (message.demandBps !== 0) {
+      obj.demandBps = Math.round(message.demandBps);
+    }
     return obj;
   },
 
@@ -1608,6 +1991,17 @@ export const ConsumerInfo: MessageFns<ConsumerInfo> = {
     message.participantId = object.participantId ?? "";
     message.packets = object.packets ?? 0;
     message.bytes = object.bytes ?? 0;
+    message.bitrateBps = object.bitrateBps ?? 0;
+    message.loss = object.loss ?? 0;
+    message.jitterMs = object.jitterMs ?? 0;
+    message.roundTripMs = object.roundTripMs ?? 0;
+    message.score = object.score ?? 0;
+    message.spatialId = object.spatialId ?? 0;
+    message.temporalId = object.temporalId ?? 0;
+    message.allocationReason = object.allocationReason ?? "";
+    message.targetBps = object.targetBps ?? 0;
+    message.allocatedBps = object.allocatedBps ?? 0;
+    message.demandBps = object.demandBps ?? 0;
     return message;
   },
 };
@@ -1838,6 +2232,10 @@ export const SfuServiceDefinition = {
     },
   },
 } as const;
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
