@@ -25,6 +25,8 @@ export interface EngineConfig {
   readonly resendLimit: number;
   /** Packets resent in one round trip, at most, in each stream. */
   readonly resendPacketsPerRtt: number;
+  /** Whether pictures are shared out within the estimate of what the network carries; else by `setTargetBitrate` alone. */
+  readonly allocateByEstimate: boolean;
   /** So long nobody must have wanted a layer before its sender is told (more is told at once). */
   readonly demandHoldUs: number;
   /** New ssrcs that a transport may teach at once; one more each second. */
@@ -46,6 +48,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   cachePackets: 512,
   resendLimit: 8,
   resendPacketsPerRtt: 256,
+  allocateByEstimate: false,
   demandHoldUs: 3_000_000,
   ssrcBurst: 32,
   bandwidth: DEFAULT_BANDWIDTH,

@@ -4,6 +4,7 @@ import { DemandWatcher } from "./demand/demand-watcher.ts";
 import type { EngineConfig } from "./engine-config.ts";
 import type { EngineEvents } from "./engine-events.ts";
 import type { DropCounters } from "./drop-reason.ts";
+import type { EngineTransport } from "./engine-transport.ts";
 import type { FeedbackSender } from "./feedback-sender.ts";
 import { IncomingPacket } from "./incoming-packet.ts";
 import { PacketForwarder } from "./packet-forwarder.ts";
@@ -71,10 +72,18 @@ export class EngineContext {
     this.feedback = feedback;
     this.arrivals = arrivals;
     this.quality = quality;
-    this.bandwidth = new BandwidthControl(config.bandwidth, events);
+    this.bandwidth = new BandwidthControl(config.bandwidth, events, (transport, targetBps, nowUs) => {
+      if (config.allocateByEstimate) this.retarget(transport, targetBps, nowUs);
+    });
     this.slots = new SlotIndex(store.slotCount);
     this.packet = new IncomingPacket(store, 0);
     this.resent = new IncomingPacket(store, 1);
+  }
+
+  /** Another share of the network is a transport's: its allocation will follow. */
+  retarget(transport: EngineTransport, targetBps: number, nowUs: number): void {
+    transport.allocator.setTarget(targetBps, nowUs);
+    this.allocationDueUs = Math.min(this.allocationDueUs, transport.allocator.dueUs);
   }
 
   /** Ends a call into the engine: what it caused is sent and told. */

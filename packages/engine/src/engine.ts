@@ -214,10 +214,8 @@ export class Engine {
    * estimates it. Pictures are shared out within it.
    */
   setTargetBitrate(handle: TransportHandle, targetBps: number, nowUs: MonoUs): void {
-    const allocator = this.#transports.get(handle | 0)?.allocator;
-    if (allocator === undefined) return;
-    allocator.setTarget(targetBps, nowUs);
-    this.#context.allocationDueUs = Math.min(this.#context.allocationDueUs, allocator.dueUs);
+    const transport = this.#transports.get(handle | 0);
+    if (transport !== undefined) this.#context.retarget(transport, targetBps, nowUs);
   }
 
   /**
@@ -404,6 +402,7 @@ export class Engine {
     for (const transport of this.#transports.values()) {
       if (nowUs >= transport.allocator.dueUs) {
         transport.runAllocation(nowUs, (consumer) => events.allocationChanged(consumer));
+        transport.bandwidth?.estimator.setWanted(transport.allocator.demandBps, nowUs);
       }
       if (transport.allocator.dueUs < next) next = transport.allocator.dueUs;
     }

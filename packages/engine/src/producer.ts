@@ -38,7 +38,7 @@ export class Producer {
   hasKeyframes = false;
   closed = false;
   /** What its layers cost; for allocations. */
-  readonly ladder = new LayerLadder((nowUs) => this.#layers(nowUs));
+  readonly ladder = new LayerLadder((nowUs) => this.#ladderLayers(nowUs));
   /** When its participant last was the loudest of the room; whose rooms it is say so. */
   spokeAtUs = Number.NEGATIVE_INFINITY;
   /** What its sender was told last that anybody wants. */
@@ -195,7 +195,9 @@ export class Producer {
     }));
   }
 
-  #layers(nowUs: number): LadderLayer[] {
+  /** A track whose format the engine does not look into has its encodings for layers. */
+  #ladderLayers(nowUs: number): readonly LadderLayer[] {
+    if (this.hasKeyframes) return this.layers(nowUs);
     return this.streams.map(({ index, active, rate }) => ({
       spatialId: index,
       temporalId: ALL_TEMPORAL_LAYERS,

@@ -1,5 +1,8 @@
+import { AllocationReason } from "@cation/engine/allocation/allocation-reason";
 import type { Consumer } from "@cation/engine/consumer";
 import type { Producer } from "@cation/engine/producer";
+import { consumerQuality } from "@cation/engine/quality/consumer-quality";
+import { producerQuality } from "@cation/engine/quality/producer-quality";
 import type { ConsumerInfo, InspectResponse, ProducerInfo, RelayInfo } from "@cation/proto/sfu/v1/sfu";
 import type { MonoUs } from "@cation/rtp/units";
 import type { LocalTracks } from "./local-tracks.ts";
@@ -28,7 +31,7 @@ export function inspect(inspected: InspectedWorker, roomId: string): InspectResp
     sessions: rooms.reduce((sum, room) => sum + room.sessions.size, 0),
     transports: roomId === "" ? worker.webrtc.transportCount : countTransports(inspected, roomId),
     producers: [...listLocal(inspected, matches, nowUs), ...listRelayed(inspected, matches, nowUs)],
-    consumers: [...listConsumers(inspected, matches), ...listRelayConsumers(inspected, matches)],
+    consumers: [...listConsumers(inspected, matches, nowUs), ...listRelayConsumers(inspected, matches, nowUs)],
     relays: [...listIncoming(inspected, matches, nowUs), ...listOutgoing(inspected, matches)],
   };
 }
@@ -56,21 +59,21 @@ function* listRelayed({ registry }: InspectedWorker, matches: Matches, nowUs: Mo
   }
 }
 
-function* listConsumers({ registry }: InspectedWorker, matches: Matches): Iterable<ConsumerInfo> {
+function* listConsumers({ registry }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<ConsumerInfo> {
   for (const room of registry.rooms.values()) {
     if (!matches(room.roomId)) continue;
     for (const { session } of room.sessions.values()) {
       for (const { track, consumer } of session.subscriber.subscribed.values())
-        if (consumer) yield describeConsumer(consumer, track.trackId, room.roomId, session.participantId);
+        if (consumer) yield describeConsumer(consumer, track.trackId, room.roomId, session.participantId, nowUs);
     }
   }
 }
 
-function* listRelayConsumers({ links }: InspectedWorker, matches: Matches): Iterable<ConsumerInfo> {
+function* listRelayConsumers({ links }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<ConsumerInfo> {
   for (const link of links.links) {
     if (!matches(link.roomId)) continue;
     for (const { trackId, consumer } of link.outgoing)
-      if (consumer) yield describeConsumer(consumer, trackId, link.roomId, "");
+      if (consumer) yield describeConsumer(consumer, trackId, link.roomId, "", nowUs);
   }
 }
 
@@ -98,11 +101,55 @@ function* listOutgoing({ links }: InspectedWorker, matches: Matches): Iterable<R
 
 function describeProducer(producer: Producer, roomId: string, nowUs: MonoUs): ProducerInfo {
   const { trackId, origin } = producer.params;
-  return { trackId, roomId, origin, ...countProduced(producer, nowUs) };
+  const { layerBitratesBps, loss, jitterMs, score } = producerQuality(producer, nowUs);
+  const { maxSpatialId, maxTemporalId } = producer.demand;
+  return {
+    trackId,
+    roomId,
+    origin,
+    ...countProduced(producer, nowUs),
+    layerBitratesBps,
+    loss,
+    jitterMs,
+    score,
+    demandedSpatialId: maxSpatialId,
+    demandedTemporalId: maxTemporalId,
+  };
 }
 
-function describeConsumer(consumer: Consumer, trackId: string, roomId: string, participantId: string): ConsumerInfo {
-  return { trackId, roomId, participantId, ...countConsumed(consumer) };
+const REASON_NAMES: Readonly<Record<AllocationReason, string>> = {
+  [AllocationReason.AS_WISHED]: "as-wished",
+  [AllocationReason.BANDWIDTH]: "bandwidth",
+  [AllocationReason.NO_SOURCE]: "no-source",
+  [AllocationReason.PAUSED]: "paused",
+};
+
+function describeConsumer(
+  consumer: Consumer,
+  trackId: string,
+  roomId: string,
+  participantId: string,
+  nowUs: MonoUs,
+): ConsumerInfo {
+  const { loss, jitterMs, roundTripMs, score, spatialId, temporalId } = consumerQuality(consumer);
+  const { targetBps, allocatedBps, demandBps } = consumer.transport.allocator;
+  return {
+    trackId,
+    roomId,
+    participantId,
+    ...countConsumed(consumer),
+    bitrateBps: Math.round(consumer.streams.reduce((sum, { source }) => sum + (source?.rate.bps(nowUs) ?? 0), 0)),
+    loss,
+    jitterMs,
+    roundTripMs: Math.max(0, roundTripMs),
+    score,
+    spatialId,
+    temporalId,
+    allocationReason: consumer.allocation === undefined ? "" : REASON_NAMES[consumer.allocation.reason],
+    targetBps: Number.isFinite(targetBps) ? Math.round(targetBps) : 0,
+    allocatedBps: Math.round(allocatedBps),
+    demandBps: Math.round(demandBps),
+  };
 }
 
 function countProduced(producer: Producer, nowUs: MonoUs) {

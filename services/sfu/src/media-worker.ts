@@ -1,4 +1,6 @@
+import type { AllocationTier } from "@cation/engine/allocation/allocation-tier";
 import type { Consumer } from "@cation/engine/consumer";
+import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import { Engine } from "@cation/engine/engine";
 import type { EngineHandler } from "@cation/engine/engine-handler";
 import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
@@ -24,7 +26,7 @@ import { ProducerMutes } from "./producer-mutes.ts";
 import type { PublisherMedia } from "./publisher-connection.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
-import type { SubscriptionSettings } from "./subscriptions.ts";
+import type { WishedLayers } from "./track-wish.ts";
 
 /** No longer than this between two looks at what is due. */
 const MAX_POLL_INTERVAL_MS = 10;
@@ -61,6 +63,8 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   readonly #options: MediaWorkerOptions;
   readonly #sink: PacketSink;
   readonly #mutes = new ProducerMutes();
+  readonly #onDemand = new WeakMap<Producer, (demand: LayerDemand) => void>();
+  readonly #onAllocation = new WeakMap<Consumer, () => void>();
   readonly #candidates: readonly LocalCandidate[];
   #timer: Timer | undefined;
   #nextWebRtcPollUs = 0;
@@ -155,6 +159,10 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     return this.engine.addProducer(params);
   }
 
+  watchDemand(producer: Producer, listener: (demand: LayerDemand) => void): void {
+    this.#onDemand.set(producer, listener);
+  }
+
   closeProducer(producer: Producer): void {
     this.engine.closeProducer(producer);
   }
@@ -174,6 +182,10 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     return consumer;
   }
 
+  watchAllocation(consumer: Consumer, listener: () => void): void {
+    this.#onAllocation.set(consumer, listener);
+  }
+
   closeConsumer(consumer: Consumer): void {
     this.timings.forget(consumer);
     this.engine.closeConsumer(consumer);
@@ -184,7 +196,11 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     this.#mutes.setPaused(consumer, paused, this.nowUs());
   }
 
-  setConsumerLayers(consumer: Consumer, { maxSpatialId, maxTemporalId }: SubscriptionSettings): void {
+  setConsumerTier(consumer: Consumer, tier: AllocationTier): void {
+    consumer.setTier(tier, this.nowUs());
+  }
+
+  setConsumerLayers(consumer: Consumer, { maxSpatialId, maxTemporalId }: WishedLayers): void {
     const layers = {
       ...(maxSpatialId === undefined ? {} : { maxSpatialId }),
       ...(maxTemporalId === undefined ? {} : { maxTemporalId }),
@@ -212,6 +228,8 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   #createHandler(): EngineHandler {
     return {
       onProducerStream: () => undefined,
+      onDemand: (producer, demand) => this.#onDemand.get(producer)?.(demand),
+      onAllocation: (consumer) => this.#onAllocation.get(consumer)?.(),
       onConsumerSource: (consumer) => this.timings.sourced(consumer, this.nowUs()),
       onConsumerClosed: (consumer) => this.timings.forget(consumer),
     };

@@ -1,3 +1,4 @@
+import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { Event, Joined, ServerMessage } from "@cation/proto/client/v1/client";
 import type { PeerConnectionRole } from "@cation/proto/client/v1/client";
 import type { Error as ProtoError } from "@cation/proto/common/v1/common";
@@ -99,6 +100,7 @@ export class ParticipantSession {
     this.#attach(stream);
     stream.send({ down: { $case: "opened", value: this.#describe(missed !== undefined) } });
     for (const event of missed ?? []) this.#send(event);
+    if (missed === undefined) this.#tellMediaState();
     const pending = this.subscriber.pendingOffer;
     // The answer to it may have been lost, or the offer itself with events that are no longer held.
     const repeated = missed?.some(({ event }) => event?.$case === "subscriberOffer" && event.value === pending);
@@ -134,6 +136,18 @@ export class ParticipantSession {
     if (state !== "new") this.tell({ $case: "transportState", value: { role, state: toStateMessage(state) } });
   }
 
+  /** What others want of this participant's tracks, by track id. */
+  tellDemands(demands: ReadonlyMap<string, LayerDemand>): void {
+    if (demands.size === 0) return;
+    const tracks = [...demands].map(([trackId, { maxSpatialId, maxTemporalId }]) => ({
+      trackId,
+      wanted: maxSpatialId >= 0,
+      maxSpatialId: Math.max(0, maxSpatialId),
+      maxTemporalId: Math.max(0, maxTemporalId),
+    }));
+    this.tell({ $case: "trackDemands", value: { tracks } });
+  }
+
   /** Says why, frees everything, and ends the stream. Idempotent. */
   end(reason: LeaveReason, error?: ProtoError): void {
     if (this.#ended) return;
@@ -145,6 +159,13 @@ export class ParticipantSession {
     this.#stream?.end();
     this.#stream = undefined;
     this.#options.onEnded(this, reason);
+  }
+
+  /** What events told of media that the state of the room does not say. */
+  #tellMediaState(): void {
+    this.tellDemands(this.publisher.demands);
+    const { allocations } = this.subscriber;
+    if (allocations.length > 0) this.tell({ $case: "trackAllocations", value: { tracks: allocations } });
   }
 
   #attach(stream: SessionStream): void {

@@ -2,7 +2,7 @@ import { Grants, TrackSource } from "@cation/proto/common/v1/common";
 import type { PublishedTrack, PublisherAnswer } from "@cation/proto/client/v1/client";
 import { Track } from "@cation/proto/state/v1/state";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TestRooms, ROOM_ID } from "./testing/test-room.ts";
+import { TestRooms, ROOM_ID, TestStream } from "./testing/test-room.ts";
 import type { TestClient } from "./testing/test-room.ts";
 import { testOffer } from "./testing/test-sdp.ts";
 
@@ -48,6 +48,27 @@ describe("a publisher connection", () => {
       ["1", "local"],
     ]);
     expect(client.stream.find("trackPublished")).toEqual([]);
+  });
+
+  it("tells its participant what others want of its tracks, and again where events were lost", async () => {
+    const answer = await offer(BOTH, [AUDIO, VIDEO]);
+    const { trackId } = answer.tracks[1];
+    const [, producer] = rooms.media.producers;
+    const want = (maxSpatialId: number) => {
+      producer.demand = { maxSpatialId, maxTemporalId: maxSpatialId };
+      producer.onDemand?.(producer.demand);
+      return client.stream.find("trackDemands").at(-1)?.tracks;
+    };
+    expect(want(-1)).toEqual([{ trackId, wanted: false, maxSpatialId: 0, maxTemporalId: 0 }]);
+    expect(want(1)).toEqual([{ trackId, wanted: true, maxSpatialId: 1, maxTemporalId: 1 }]);
+    const again = new TestStream();
+    client.session.resume(again, 999);
+    expect(again.find("trackDemands")[0].tracks).toContainEqual({
+      trackId,
+      wanted: true,
+      maxSpatialId: 1,
+      maxTemporalId: 1,
+    });
   });
 
   it("takes simulcast encodings in the order of the description, lowest first", async () => {

@@ -1,3 +1,4 @@
+import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { ProducerParams } from "@cation/engine/parameters";
 import type { Producer } from "@cation/engine/producer";
 import type { PublisherAnswer, PublisherOffer, TrackBinding } from "@cation/proto/client/v1/client";
@@ -20,6 +21,8 @@ import { SerialQueue } from "./serial-queue.ts";
 /** What takes tracks in. */
 export interface PublisherMedia extends ClientTransportOpener {
   addProducer(params: ProducerParams): Producer;
+  /** Tells what everybody wants of it, whenever that changes. */
+  watchDemand(producer: Producer, listener: (demand: LayerDemand) => void): void;
   closeProducer(producer: Producer): void;
   /** The same track with other ssrcs. */
   updateProducer(producer: Producer, params: ProducerParams): void;
@@ -40,6 +43,8 @@ export interface PublisherConnectionOptions {
   /** islb said that this node's knowledge of the room is old. */
   readonly onStale: () => void;
   readonly onState: (state: TransportState) => void;
+  /** Others want other layers of a track than before. */
+  readonly onDemand: (trackId: string, demand: LayerDemand) => void;
 }
 
 /** The room as islb has it, as far as it is read here. */
@@ -106,6 +111,11 @@ export class PublisherConnection {
       }
       return { sdp: writePublisherAnswer(offer, transport.describe()), tracks: this.#bindings() };
     });
+  }
+
+  /** What others want of each track, by its id. */
+  get demands(): ReadonlyMap<string, LayerDemand> {
+    return new Map([...this.#published.values()].map(({ track, producer }) => [track.trackId, producer.demand]));
   }
 
   /** Takes a track back. Error: TRACK_NOT_FOUND. */
@@ -242,6 +252,7 @@ export class PublisherConnection {
     const params = toProducerParams(sent, createTrackId(), transport.handle);
     const track = toTrackRecord(sent, params, participant, nodeId);
     const producer = media.addProducer(params);
+    media.watchDemand(producer, (demand) => this.#options.onDemand(track.trackId, demand));
     const published: Published = { mid, track, params, producer, muted: track.muted, position: undefined };
     this.#published.set(mid, published);
     return published;

@@ -221,6 +221,7 @@ export class Room {
       createTrackId,
       onStale: () => this.requestRead(),
       onState: (state) => session.tellTransportState(PeerConnectionRole.PUBLISHER, state),
+      onDemand: (trackId, demand) => session.tellDemands(new Map([[trackId, demand]])),
     });
     const subscriber = new SubscriberConnection({
       participantId: session.participantId,
@@ -233,6 +234,7 @@ export class Room {
       acquire: (track, listener) => this.#sources.acquire(track, listener),
       onOffer: (offer) => session.tell({ $case: "subscriberOffer", value: offer }),
       onState: (state) => session.tellTransportState(PeerConnectionRole.SUBSCRIBER, state),
+      onAllocations: (changed) => session.tell({ $case: "trackAllocations", value: { tracks: changed } }),
     });
     return { publisher, subscriber };
   }

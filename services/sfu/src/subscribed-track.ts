@@ -1,3 +1,4 @@
+import type { AllocationTier } from "@cation/engine/allocation/allocation-tier";
 import type { CodecParameters } from "@cation/engine/codec-parameters";
 import type { Consumer } from "@cation/engine/consumer";
 import type { HeaderExtensionIds } from "@cation/engine/header-extensions";
@@ -9,6 +10,8 @@ import type { Track } from "@cation/proto/state/v1/state";
 import type { NegotiatedMedia, SubscribedMedia } from "@cation/webrtc/sdp/subscriber-offer";
 import type { SubscriptionSettings } from "./subscriptions.ts";
 import type { TrackLease } from "./track-sources.ts";
+import { tierOf, wishedLayers } from "./track-wish.ts";
+import type { WishedLayers } from "./track-wish.ts";
 import type { ProducerListener } from "./relay/relay-hub.ts";
 
 /** What sends tracks out. */
@@ -18,7 +21,10 @@ export interface SubscriberMedia {
   addConsumer(producer: Producer, params: ConsumerParams, wantedSinceUs?: MonoUs): Consumer;
   closeConsumer(consumer: Consumer): void;
   setConsumerPaused(consumer: Consumer, paused: boolean): void;
-  setConsumerLayers(consumer: Consumer, settings: SubscriptionSettings): void;
+  setConsumerLayers(consumer: Consumer, layers: WishedLayers): void;
+  setConsumerTier(consumer: Consumer, tier: AllocationTier): void;
+  /** Tells when the network's share for it changes: see `consumer.allocation`. */
+  watchAllocation(consumer: Consumer, listener: () => void): void;
   replaceProducer(consumer: Consumer, producer: Producer): void;
 }
 
@@ -38,6 +44,7 @@ export class SubscribedTrack {
   readonly media: SubscribedMedia;
   readonly #engine: SubscriberMedia;
   readonly #lease: TrackLease;
+  readonly #onAllocation: (subscribed: SubscribedTrack) => void;
   #settings: SubscriptionSettings;
   #producer: Producer | undefined;
   #agreement: Agreement | undefined;
@@ -53,11 +60,13 @@ export class SubscribedTrack {
     settings: SubscriptionSettings,
     engine: SubscriberMedia,
     acquire: (track: Track, listener: ProducerListener) => TrackLease,
+    onAllocation: (subscribed: SubscribedTrack) => void,
   ) {
     this.track = track;
     this.media = media;
     this.#settings = settings;
     this.#engine = engine;
+    this.#onAllocation = onAllocation;
     this.#wantedSinceUs = settings.paused ? undefined : engine.nowUs();
     this.#lease = acquire(track, (producer) => this.#setProducer(producer));
   }
@@ -116,11 +125,13 @@ export class SubscribedTrack {
     const params = { transport, codecs, extensions, mid, mode: "single", streams } as const;
     this.#consumer = this.#engine.addConsumer(this.#producer, params, this.#wantedSinceUs);
     this.#wantedSinceUs = undefined;
+    this.#engine.watchAllocation(this.#consumer, () => this.#onAllocation(this));
     this.#applySettings(this.#consumer);
   }
 
   #applySettings(consumer: Consumer): void {
-    this.#engine.setConsumerLayers(consumer, this.#settings);
+    this.#engine.setConsumerTier(consumer, tierOf(this.#settings, this.track));
+    this.#engine.setConsumerLayers(consumer, wishedLayers(this.#settings, this.track));
     this.#engine.setConsumerPaused(consumer, this.#settings.paused);
   }
 

@@ -1,8 +1,11 @@
+import { AllocationReason as EngineReason } from "@cation/engine/allocation/allocation-reason";
+import { AllocationReason } from "@cation/proto/client/v1/client";
 import { Grants } from "@cation/proto/common/v1/common";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import type { Track } from "@cation/proto/state/v1/state";
 import { beforeEach, describe, expect, it } from "vitest";
-import { TestRooms, ROOM_ID } from "./testing/test-room.ts";
+import type { FakeConsumer } from "./testing/fake-media.ts";
+import { TestRooms, ROOM_ID, TestStream } from "./testing/test-room.ts";
 import type { TestClient } from "./testing/test-room.ts";
 import { testAnswer, testOffer } from "./testing/test-sdp.ts";
 
@@ -156,6 +159,33 @@ describe("a subscriber connection", () => {
     await wish({});
     await answer();
     expect(rooms.media.consumers.size).toBe(1);
+  });
+
+  it("tells what the network does not carry, once a change, and when it is whole again", async () => {
+    await publish("1");
+    await answer();
+    transportOf(viewer)?.become("connected");
+    const { trackId } = tracks()[0];
+    const [consumer] = rooms.media.consumers;
+    const share = async (allocation: FakeConsumer["allocation"]) => {
+      consumer.allocation = allocation;
+      consumer.onAllocation?.();
+      await rooms.clock.advanceAsync(400);
+    };
+    const told = () => viewer.stream.find("trackAllocations").flatMap(({ tracks }) => tracks);
+    await share({ reason: EngineReason.NO_SOURCE, spatialId: -1, temporalId: -1 });
+    await share({ reason: EngineReason.AS_WISHED, spatialId: 2, temporalId: 3 });
+    expect(told()).toEqual([]);
+    const weak = { trackId, reason: AllocationReason.BANDWIDTH, spatialId: 0, temporalId: 0 };
+    await share({ reason: EngineReason.BANDWIDTH, spatialId: -1, temporalId: -1 });
+    await share({ reason: EngineReason.BANDWIDTH, spatialId: -1, temporalId: -1 });
+    expect(told()).toEqual([{ ...weak, paused: true }]);
+    const again = new TestStream();
+    viewer.session.resume(again, 999);
+    expect(again.find("trackAllocations")).toEqual([{ tracks: [{ ...weak, paused: true }] }]);
+    viewer.session.resume(viewer.stream, 999);
+    await share({ reason: EngineReason.AS_WISHED, spatialId: 2, temporalId: 3 });
+    expect(told().at(-1)).toMatchObject({ trackId, reason: AllocationReason.AS_WISHED, paused: false });
   });
 
   it("sends nothing unasked to a client that did not ask for everything", async () => {

@@ -1,11 +1,13 @@
 import type { Random } from "@cation/engine/random";
 import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
-import type { SubscriberAnswer, SubscriberOffer } from "@cation/proto/client/v1/client";
+import type { SubscriberAnswer, SubscriberOffer, TrackAllocation } from "@cation/proto/client/v1/client";
 import type { Track } from "@cation/proto/state/v1/state";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { SubscriberDescription } from "@cation/webrtc/sdp/subscriber-offer";
 import type { TransportState } from "@cation/webrtc/transport-state";
+import { AllocationTeller } from "./allocation-teller.ts";
+import type { RationedTrack } from "./allocation-teller.ts";
 import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
 import type { PacedWork } from "./paced-work.ts";
 import type { ProducerListener } from "./relay/relay-hub.ts";
@@ -32,6 +34,8 @@ export interface SubscriberConnectionOptions {
   readonly acquire: (track: Track, listener: ProducerListener) => TrackLease;
   readonly onOffer: (offer: SubscriberOffer) => void;
   readonly onState: (state: TransportState) => void;
+  /** The network's share for these tracks is another one. */
+  readonly onAllocations: (tracks: TrackAllocation[]) => void;
 }
 
 /**
@@ -40,6 +44,7 @@ export interface SubscriberConnectionOptions {
  */
 export class SubscriberConnection {
   readonly #options: SubscriberConnectionOptions;
+  readonly #allocations: AllocationTeller;
   readonly #subscribed = new Map<string, SubscribedTrack>();
   #description: SubscriberDescription;
   #transport: ClientTransport | undefined;
@@ -55,6 +60,7 @@ export class SubscriberConnection {
 
   constructor(options: SubscriberConnectionOptions) {
     this.#options = options;
+    this.#allocations = new AllocationTeller(options.clock, options.onAllocations);
     this.#description = new SubscriberDescription(options.random);
   }
 
@@ -66,6 +72,11 @@ export class SubscriberConnection {
   /** The offer that waits for its answer, for a client that lost its connection. */
   get pendingOffer(): SubscriberOffer | undefined {
     return this.#pending;
+  }
+
+  /** Tracks that are not sent as wished, for a client that lost its connection. */
+  get allocations(): TrackAllocation[] {
+    return this.#allocations.current;
   }
 
   /** Tracks that are sent or about to be, by track id. */
@@ -121,6 +132,7 @@ export class SubscriberConnection {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#allocations.close();
     for (const subscribed of this.#subscribed.values()) subscribed.close();
     this.#subscribed.clear();
     this.#transport?.close();
@@ -137,7 +149,9 @@ export class SubscriberConnection {
     // The connection is full, or the track has no codec that is forwarded.
     if (!media) return;
     const { media: engine, acquire } = this.#options;
-    const subscribed = new SubscribedTrack(track, media, settings, engine, acquire);
+    const subscribed = new SubscribedTrack(track, media, settings, engine, acquire, (changed) =>
+      this.#allocations.changed(rationed(changed)),
+    );
     if (isReady(this.#transport?.state)) subscribed.setTransportReady();
     this.#subscribed.set(trackId, subscribed);
     this.#scheduleOffer();
@@ -145,6 +159,7 @@ export class SubscriberConnection {
 
   #remove(subscribed: SubscribedTrack): void {
     this.#subscribed.delete(subscribed.track.trackId);
+    this.#allocations.forget(subscribed.track.trackId);
     subscribed.close();
     this.#description.removeTrack(subscribed.media.mid);
     this.#scheduleOffer();
@@ -212,4 +227,8 @@ export class SubscriberConnection {
 /** Whether a transport has had its keys. */
 function isReady(state: TransportState | undefined): boolean {
   return state === "connected" || state === "disconnected";
+}
+
+function rationed({ track, consumer }: SubscribedTrack): RationedTrack {
+  return { trackId: track.trackId, allocation: consumer?.allocation };
 }

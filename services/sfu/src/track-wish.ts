@@ -42,7 +42,7 @@ export function tierOf({ priority }: SubscriptionSettings, { source }: Track): A
 function spatialIdFor({ width, height }: SubscriptionSettings, encodings: readonly Encoding[]): number | undefined {
   if (width === undefined || height === undefined || encodings.length < 2) return undefined;
   const covering = encodings.findIndex(
-    (encoding) => encoding.width * UPSCALE >= width || encoding.height * UPSCALE >= height,
+    (encoding) => encoding.width * UPSCALE >= width && encoding.height * UPSCALE >= height,
   );
   const areSizesKnown = encodings.every((encoding) => encoding.width > 0 && encoding.height > 0);
   return !areSizesKnown || covering < 0 ? undefined : covering;

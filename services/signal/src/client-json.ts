@@ -1,3 +1,4 @@
+import { TrackPriority, trackPriorityToJSON } from "@cation/proto/client/v1/client";
 import { TrackSource, trackSourceToJSON } from "@cation/proto/common/v1/common";
 import { Type } from "typebox";
 import type { TSchema } from "typebox";
@@ -22,6 +23,10 @@ const source = Type.Optional(
   Type.Enum(Object.values(TrackSource).flatMap((value) => [value, trackSourceToJSON(value)] as const)),
 );
 
+const priority = Type.Optional(
+  Type.Enum(Object.values(TrackPriority).flatMap((value) => [value, trackPriorityToJSON(value)] as const)),
+);
+
 const encoding = Type.Object({ rid: text, width: uint32, height: uint32, maxBitrateBps: uint32 });
 const publishedTrack = Type.Object({
   mid: text,
@@ -44,6 +49,10 @@ const REQUEST_SCHEMAS: Readonly<Record<RequestKind, TSchema>> = {
     paused: flag,
     maxSpatialId: uint32,
     maxTemporalId: uint32,
+    width: uint32,
+    height: uint32,
+    maxFrameRate: uint32,
+    priority,
   }),
   restartSubscriber: Type.Object({}),
   refreshToken: Type.Object({ token: text }),

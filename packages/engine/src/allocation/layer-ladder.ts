@@ -54,6 +54,14 @@ export class LayerLadder {
     return steps;
   }
 
+  #topTemporalId(spatialId: number): number {
+    let top = 0;
+    for (const rung of this.#rungs) {
+      if (rung.active && rung.spatialId === spatialId && rung.temporalId > top) top = rung.temporalId;
+    }
+    return top;
+  }
+
   #refresh(nowUs: number): void {
     this.#readAtUs = nowUs;
     this.#byLimit.clear();
@@ -77,14 +85,16 @@ export class LayerLadder {
 
   #select(maxSpatialId: number, maxTemporalId: number): LayerStep[] {
     const steps: LayerStep[] = [];
+    const lowest = this.#rungs.find(({ active }) => active);
     for (const rung of this.#rungs) {
       if (!rung.active) continue;
+      // A larger picture is not worth it at a quarter of the frames.
+      if (rung.spatialId !== lowest?.spatialId && rung.temporalId < this.#topTemporalId(rung.spatialId) - 1) continue;
       if (rung.spatialId > maxSpatialId || rung.temporalId > maxTemporalId) continue;
       const below = steps.at(-1);
       if (below !== undefined && rung.bitrateBps <= below.bitrateBps * MIN_STEP) steps.pop();
       steps.push(rung);
     }
-    const lowest = this.#rungs.find(({ active }) => active);
     return steps.length === 0 && lowest !== undefined ? [lowest] : steps;
   }
 }

@@ -9,14 +9,21 @@ const POLL_US = 25_000;
 /** Bandwidth of all transports that send to clients. */
 export class BandwidthControl {
   readonly #config: BandwidthConfig;
+  readonly #retarget: (transport: EngineTransport, targetBps: number, nowUs: number) => void;
   readonly #events: EngineEvents;
   /** Scratch memory of all estimators. */
   readonly #batch = new FeedbackBatch();
   readonly #transports: TransportBandwidth[] = [];
   #dueUs = Number.POSITIVE_INFINITY;
 
-  constructor(config: BandwidthConfig, events: EngineEvents) {
+  /** @param retarget takes each new target, for the allocation; not called while the client has said nothing of its path */
+  constructor(
+    config: BandwidthConfig,
+    events: EngineEvents,
+    retarget: (transport: EngineTransport, targetBps: number, nowUs: number) => void,
+  ) {
     this.#config = config;
+    this.#retarget = retarget;
     this.#events = events;
   }
 
@@ -46,6 +53,7 @@ export class BandwidthControl {
   announce(bandwidth: TransportBandwidth, nowUs: number): void {
     if (!bandwidth.takeChange(nowUs)) return;
     const { estimateBps, targetBps } = bandwidth.estimator;
+    if (bandwidth.hasFeedback) this.#retarget(bandwidth.transport, targetBps, nowUs);
     this.#events.bandwidth(bandwidth.transport.handle, { estimateBps, targetBps });
   }
 

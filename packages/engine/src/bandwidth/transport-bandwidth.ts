@@ -21,6 +21,8 @@ export interface TransportEstimate {
 export class TransportBandwidth {
   readonly estimator: SendSideBandwidthEstimator;
   readonly transport: EngineTransport;
+  /** Whether the client takes part in congestion control: without its feedback the estimate is a guess. */
+  hasFeedback = false;
 
   #connected = false;
   #toldEstimateBps = 0;
@@ -48,10 +50,12 @@ export class TransportBandwidth {
   }
 
   onFeedback(reader: TransportFeedbackReader, nowUs: number): void {
+    this.hasFeedback = true;
     this.estimator.onFeedback(reader, nowUs);
   }
 
   onRemb(limitBps: number, nowUs: number): void {
+    this.hasFeedback = true;
     this.estimator.onRemb(limitBps, nowUs);
   }
 

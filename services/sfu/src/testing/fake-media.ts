@@ -1,4 +1,7 @@
+import type { AllocationItem } from "@cation/engine/allocation/allocation-item";
+import type { AllocationTier } from "@cation/engine/allocation/allocation-tier";
 import type { Consumer } from "@cation/engine/consumer";
+import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { TransportHandle } from "@cation/engine/ids";
 import type { ConsumerParams, ProducerParams } from "@cation/engine/parameters";
 import type { Producer } from "@cation/engine/producer";
@@ -8,18 +11,23 @@ import type { TransportState } from "@cation/webrtc/transport-state";
 import type { RemoteDescription } from "@cation/webrtc/webrtc-transport";
 import type { ClientTransport, ClientTransportOptions } from "../client-transport.ts";
 import type { RoomDeps } from "../room.ts";
-import type { SubscriptionSettings } from "../subscriptions.ts";
+import type { WishedLayers } from "../track-wish.ts";
 
 export interface FakeProducer {
   params: ProducerParams;
   muted: boolean;
+  demand: LayerDemand;
+  onDemand: ((demand: LayerDemand) => void) | undefined;
 }
 
 export interface FakeConsumer {
   readonly params: ConsumerParams;
   producer: FakeProducer;
   paused: boolean;
-  layers: SubscriptionSettings | undefined;
+  layers: WishedLayers | undefined;
+  tier: AllocationTier | undefined;
+  allocation: Partial<AllocationItem> | undefined;
+  onAllocation: (() => void) | undefined;
 }
 
 /** A transport that connects when a test says so. */
@@ -122,7 +130,8 @@ export class FakeMedia implements Media {
   }
 
   addProducer(params: ProducerParams): Producer {
-    const producer: FakeProducer = { params, muted: false };
+    const demand = { maxSpatialId: params.encodings.length - 1, maxTemporalId: 3 };
+    const producer: FakeProducer = { params, muted: false, demand, onDemand: undefined };
     this.producers.add(producer);
     return producer as unknown as Producer;
   }
@@ -141,7 +150,15 @@ export class FakeMedia implements Media {
 
   addConsumer(producer: Producer, params: ConsumerParams): Consumer {
     const fake = producer as unknown as FakeProducer;
-    const consumer: FakeConsumer = { params, producer: fake, paused: false, layers: undefined };
+    const consumer: FakeConsumer = {
+      params,
+      producer: fake,
+      paused: false,
+      layers: undefined,
+      tier: undefined,
+      allocation: undefined,
+      onAllocation: undefined,
+    };
     this.consumers.add(consumer);
     return consumer as unknown as Consumer;
   }
@@ -154,7 +171,19 @@ export class FakeMedia implements Media {
     (consumer as unknown as FakeConsumer).paused = paused;
   }
 
-  setConsumerLayers(consumer: Consumer, layers: SubscriptionSettings): void {
+  watchDemand(producer: Producer, listener: (demand: LayerDemand) => void): void {
+    (producer as unknown as FakeProducer).onDemand = listener;
+  }
+
+  watchAllocation(consumer: Consumer, listener: () => void): void {
+    (consumer as unknown as FakeConsumer).onAllocation = listener;
+  }
+
+  setConsumerTier(consumer: Consumer, tier: AllocationTier): void {
+    (consumer as unknown as FakeConsumer).tier = tier;
+  }
+
+  setConsumerLayers(consumer: Consumer, layers: WishedLayers): void {
     (consumer as unknown as FakeConsumer).layers = layers;
   }
 
