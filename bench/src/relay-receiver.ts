@@ -8,7 +8,7 @@ import type { MediaIoBackend } from "@cation/media-io/open-media-io";
 import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
 import { systemClock } from "@cation/service-kit/clock";
 import { createLogger } from "@cation/service-kit/logger";
-import { RelayLinkClient } from "@cation/sfu/relay/relay-link-client";
+import { RelayHub } from "@cation/sfu/relay/relay-hub";
 import type { RelayMedia } from "@cation/sfu/relay/relay-media";
 import { SystemRandom } from "@cation/sfu/system-random";
 import { readChildOptions, serveParent } from "./bench-child.ts";
@@ -60,21 +60,20 @@ const media: RelayMedia = {
   closeProducer: (producer) => worker.closeProducer(producer),
   addConsumer: (producer, params) => worker.addConsumer(producer, params),
   closeConsumer: (consumer) => worker.closeConsumer(consumer),
+  isProducerIdle: (producer) => worker.isProducerIdle(producer),
+  replaceProducer: (consumer, producer) => worker.replaceProducer(consumer, producer),
 };
 const { promise: flows, resolve: onFlows } = Promise.withResolvers<void>();
-const link = new RelayLinkClient({
+const hub = new RelayHub({
   roomId: RELAY_ROOM_ID,
   nodeId: "receiver",
-  peerNodeId: "sender",
   connect: () => Promise.resolve(openDuplex(RelayServiceDefinition, "link", sender)),
   media,
   clock: systemClock,
   random: new SystemRandom(),
   logger: createLogger({ service: "sfu", level: "warn", destination: process.stderr }),
-  readEpoch: () => 1,
-  onProducer: () => onFlows(),
 });
-link.want(RELAY_TRACK_ID);
+hub.acquire(RELAY_TRACK_ID, "sender", () => onFlows());
 await flows;
 
 let since = { cpu: process.cpuUsage(), atMs: performance.now() };
@@ -95,6 +94,6 @@ function use(): RelayReceiverUse {
 }
 
 serveParent({}, use, async () => {
-  link.close();
+  hub.close();
   await worker.close();
 });

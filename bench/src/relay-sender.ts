@@ -13,9 +13,11 @@ import { MediaKind } from "@cation/proto/common/v1/common";
 import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
 import { Track } from "@cation/proto/state/v1/state";
 import { systemClock } from "@cation/service-kit/clock";
+import { createLogger } from "@cation/service-kit/logger";
 import { LocalTracks } from "@cation/sfu/local-tracks";
 import { PacketBatchWriter } from "@cation/sfu/relay/packet-framing";
 import { RelayIngress } from "@cation/sfu/relay/relay-ingress";
+import { RelayHubs } from "@cation/sfu/relay/relay-hubs";
 import { RelayLinkServer } from "@cation/sfu/relay/relay-link-server";
 import { SystemRandom } from "@cation/sfu/system-random";
 import { readChildOptions, serveParent } from "./bench-child.ts";
@@ -51,11 +53,16 @@ const VIDEO_CLOCK_HZ = 90_000;
 const { backend, packetBytes } = readChildOptions<RelaySenderOptions>();
 const media = await openRelayMedia(backend);
 const tracks = new LocalTracks();
+const shared = { nodeId: "sender", media, clock: systemClock, random: new SystemRandom() };
+const hubs = new RelayHubs({
+  ...shared,
+  connect: () => Promise.reject(new Error("there is no other node")),
+  logger: createLogger({ service: "sfu", level: "warn", destination: process.stderr }),
+});
 const links = new RelayLinkServer({
-  media,
+  ...shared,
   tracks,
-  clock: systemClock,
-  random: new SystemRandom(),
+  hubs,
   checkEpoch: () => undefined,
 });
 const server = new GrpcServer();

@@ -7,6 +7,7 @@ import type { ConsumerInfo, InspectResponse, ProducerInfo, RelayInfo } from "@ca
 import type { MonoUs } from "@cation/rtp/units";
 import type { LocalTracks } from "./local-tracks.ts";
 import type { MediaWorker } from "./media-worker.ts";
+import type { RelayHubs } from "./relay/relay-hubs.ts";
 import type { RelayLinkServer } from "./relay/relay-link-server.ts";
 import type { RoomRegistry } from "./room-registry.ts";
 
@@ -17,6 +18,7 @@ export interface InspectedWorker {
   readonly registry: RoomRegistry;
   readonly tracks: LocalTracks;
   readonly links: RelayLinkServer;
+  readonly hubs: RelayHubs;
 }
 
 /** Counts what a node holds, all of it or of one room (`roomId` not empty). */
@@ -51,11 +53,11 @@ function* listLocal({ tracks }: InspectedWorker, matches: Matches, nowUs: MonoUs
     if (matches(roomId)) yield describeProducer(producer, roomId, nowUs);
 }
 
-function* listRelayed({ registry }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<ProducerInfo> {
-  for (const room of registry.rooms.values()) {
-    if (!matches(room.roomId)) continue;
-    for (const link of room.hub.links.values())
-      for (const producer of link.tracks.values()) if (producer) yield describeProducer(producer, room.roomId, nowUs);
+function* listRelayed({ hubs }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<ProducerInfo> {
+  for (const { roomId, links } of hubs.values()) {
+    if (!matches(roomId)) continue;
+    for (const link of links.values())
+      for (const [, feed] of link.feeds()) if (feed) yield describeProducer(feed.producer, roomId, nowUs);
   }
 }
 
@@ -77,13 +79,13 @@ function* listRelayConsumers({ links }: InspectedWorker, matches: Matches, nowUs
   }
 }
 
-function* listIncoming({ registry }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<RelayInfo> {
-  for (const room of registry.rooms.values()) {
-    if (!matches(room.roomId)) continue;
-    for (const { peerNodeId, tracks } of room.hub.links.values()) {
-      for (const [trackId, producer] of tracks) {
-        const packets = producer ? countProduced(producer, nowUs).packets : 0;
-        yield { trackId, roomId: room.roomId, peerNodeId, direction: "in", packets };
+function* listIncoming({ hubs }: InspectedWorker, matches: Matches, nowUs: MonoUs): Iterable<RelayInfo> {
+  for (const { roomId, links } of hubs.values()) {
+    if (!matches(roomId)) continue;
+    for (const link of links.values()) {
+      for (const [trackId, feed] of link.feeds()) {
+        const packets = feed ? countProduced(feed.producer, nowUs).packets : 0;
+        yield { trackId, roomId, peerNodeId: link.peerNodeId, direction: "in", packets };
       }
     }
   }

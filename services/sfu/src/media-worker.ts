@@ -167,6 +167,10 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     this.engine.closeProducer(producer);
   }
 
+  isProducerIdle(producer: Producer): boolean {
+    return producer.consumers.length === 0;
+  }
+
   updateProducer(producer: Producer, params: ProducerParams): void {
     this.engine.updateProducer(producer, params);
   }

@@ -1,5 +1,6 @@
 import { subscribeRoomEvents } from "@cation/cluster/events/room-events";
 import type { EventBus, Subscription } from "@cation/cluster/events/event-bus";
+import { parentsOf } from "@cation/cluster/relay-plan";
 import { RoomReplica } from "@cation/cluster/room-replica";
 import type { RoomChange } from "@cation/cluster/room-replica";
 import type { Random } from "@cation/engine/random";
@@ -18,8 +19,8 @@ import { ParticipantSession } from "./participant-session.ts";
 import type { SessionConnections } from "./participant-session.ts";
 import { PublisherConnection } from "./publisher-connection.ts";
 import type { PublisherMedia } from "./publisher-connection.ts";
-import { RelayHub } from "./relay/relay-hub.ts";
-import type { ConnectRelay } from "./relay/relay-link-client.ts";
+import type { RelayHub } from "./relay/relay-hub.ts";
+import type { HubLease, RelayHubs } from "./relay/relay-hubs.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
 import { RoomAnnouncer } from "./room-announcer.ts";
 import { SessionRequests } from "./session-requests.ts";
@@ -47,7 +48,7 @@ export interface RoomDeps {
   readonly events: EventBus;
   readonly media: ClientTransportOpener & PublisherMedia & SubscriberMedia & RelayMedia;
   readonly tracks: LocalTracks;
-  readonly connectRelay: ConnectRelay;
+  readonly hubs: RelayHubs;
 }
 
 /** A session and what carries out its requests. */
@@ -66,7 +67,7 @@ export class Room {
   readonly #onEmpty: () => void;
   readonly #replica: RoomReplica;
   readonly #announcer = new RoomAnnouncer();
-  readonly #hub: RelayHub;
+  readonly #hubLease: HubLease;
   readonly #sources: TrackSources;
   readonly #subscription: Subscription;
   readonly #sessions = new Map<string, OpenedSession>();
@@ -84,17 +85,8 @@ export class Room {
     this.#deps = deps;
     this.#onEmpty = onEmpty;
     this.#replica = new RoomReplica(roomId, (change) => this.#changed(change));
-    this.#hub = new RelayHub({
-      roomId,
-      nodeId: deps.nodeId,
-      connect: deps.connectRelay,
-      media: deps.media,
-      clock: deps.clock,
-      random: deps.random,
-      logger: deps.logger,
-      readEpoch: () => this.#replica.epoch,
-    });
-    this.#sources = new TrackSources(deps.nodeId, deps.tracks, this.#hub);
+    this.#hubLease = deps.hubs.acquire(roomId);
+    this.#sources = new TrackSources(deps.nodeId, deps.tracks, this.hub);
     this.#subscription = subscribeRoomEvents(deps.events, roomId, (event) => this.receive(event));
   }
 
@@ -111,7 +103,7 @@ export class Room {
   }
 
   get hub(): RelayHub {
-    return this.#hub;
+    return this.#hubLease.hub;
   }
 
   /** What the node's report says of the room. */
@@ -241,6 +233,10 @@ export class Room {
 
   /** The replica has just changed: clients are told first, then what they receive follows. */
   #changed(change: RoomChange): void {
+    this.hub.noteEpoch(this.#replica.epoch);
+    if (change.$case === "reset" || change.$case === "relayPlanChanged") {
+      this.hub.setPlan(parentsOf(this.#replica.relayPlan));
+    }
     const bodies = this.#announcer.announce(change, this.#replica);
     for (const { session } of this.#sessions.values()) session.tellOfRoom(bodies);
     this.#follow(change);
@@ -273,17 +269,19 @@ export class Room {
       session.subscriptions.retain((trackId) => tracks.has(trackId));
       session.subscriber.reconcile();
     }
-    for (const trackId of this.#owners.keys()) if (!tracks.has(trackId)) this.#hub.forget(trackId);
+    for (const trackId of this.#owners.keys()) if (!tracks.has(trackId)) this.hub.forget(trackId);
     this.#owners.clear();
     for (const track of tracks.values()) {
       this.#owners.set(track.trackId, track.participantId);
+      this.hub.moveOrigin(track.trackId, track.nodeId);
       const isGhost = track.nodeId === this.#deps.nodeId && !this.#deps.tracks.get(track.trackId);
       if (isGhost) this.#sessions.get(track.participantId)?.session.publisher.forgetGhost(track.trackId);
     }
   }
 
-  #trackCame({ trackId, participantId }: Track): void {
+  #trackCame({ trackId, participantId, nodeId }: Track): void {
     this.#owners.set(trackId, participantId);
+    this.hub.moveOrigin(trackId, nodeId);
     for (const { session } of this.#sessions.values()) session.subscriber.reconcileTrack(trackId);
   }
 
@@ -293,7 +291,7 @@ export class Room {
       session.subscriptions.forget(trackId);
       session.subscriber.reconcileTrack(trackId);
     }
-    this.#hub.forget(trackId);
+    this.hub.forget(trackId);
   }
 
   #trackMuted({ trackId, participantId, muted }: TrackMuted): void {
@@ -364,7 +362,7 @@ export class Room {
     this.#countTimer?.cancel();
     this.#readTimer?.cancel();
     this.#subscription.unsubscribe();
-    this.#hub.close();
+    this.#hubLease.release();
     this.#onEmpty();
   }
 }

@@ -18,6 +18,7 @@ import { LocalTracks } from "./local-tracks.ts";
 import { MediaWorker } from "./media-worker.ts";
 import { PacedWork } from "./paced-work.ts";
 import type { ConnectRelay } from "./relay/relay-link-client.ts";
+import { RelayHubs } from "./relay/relay-hubs.ts";
 import { RelayLinkServer } from "./relay/relay-link-server.ts";
 import { RoomRegistry } from "./room-registry.ts";
 import { SessionService } from "./session-service.ts";
@@ -187,16 +188,19 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
     tcp: config.mediaTcp,
   });
   const work = new PacedWork(clock);
-  const room = { nodeId, clock, random, work, logger, islb, events, media: worker, tracks, connectRelay };
+  const hubs = new RelayHubs({ nodeId, connect: connectRelay, media: worker, clock, random, logger });
+  const room = { nodeId, clock, random, work, logger, islb, events, media: worker, tracks, hubs };
   const registry = new RoomRegistry(room);
   const links = new RelayLinkServer({
+    nodeId,
+    hubs,
     media: worker,
     tracks,
     clock,
     random,
     checkEpoch: (roomId, epoch) => registry.checkEpoch(roomId, epoch),
   });
-  return { nodeId, worker, registry, tracks, links };
+  return { nodeId, worker, registry, tracks, links, hubs };
 }
 
 async function openMedia(options: SfuWorkerOptions): Promise<OpenedMediaIo> {

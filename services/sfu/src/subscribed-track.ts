@@ -9,10 +9,9 @@ import type { MonoUs } from "@cation/rtp/units";
 import type { Track } from "@cation/proto/state/v1/state";
 import type { NegotiatedMedia, SubscribedMedia } from "@cation/webrtc/sdp/subscriber-offer";
 import type { SubscriptionSettings } from "./subscriptions.ts";
-import type { TrackLease } from "./track-sources.ts";
+import type { ProducerListener, TrackLease } from "./track-sources.ts";
 import { tierOf, wishedLayers } from "./track-wish.ts";
 import type { WishedLayers } from "./track-wish.ts";
-import type { ProducerListener } from "./relay/relay-hub.ts";
 
 /** What sends tracks out. */
 export interface SubscriberMedia {

@@ -10,13 +10,12 @@ import { AllocationTeller } from "./allocation-teller.ts";
 import type { RationedTrack } from "./allocation-teller.ts";
 import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
 import type { PacedWork } from "./paced-work.ts";
-import type { ProducerListener } from "./relay/relay-hub.ts";
 import { readSdp } from "./sdp-errors.ts";
 import { SubscribedTrack } from "./subscribed-track.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import { kindOf, toCodecParameters } from "./track-records.ts";
-import type { TrackLease } from "./track-sources.ts";
+import type { ProducerListener, TrackLease } from "./track-sources.ts";
 
 /** Tracks of one participant come one after the other: they share an offer when they come within this time. */
 const OFFER_DELAY_MS = 10;

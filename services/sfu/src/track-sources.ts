@@ -1,6 +1,10 @@
 import type { Track } from "@cation/proto/state/v1/state";
 import type { LocalTracks } from "./local-tracks.ts";
-import type { ProducerListener, RelayHub, RelayLease } from "./relay/relay-hub.ts";
+import type { Producer } from "@cation/engine/producer";
+import type { RelayHub, RelayLease } from "./relay/relay-hub.ts";
+
+/** Told which producer a track comes from, now and whenever that changes; undefined while it comes from none. */
+export type ProducerListener = (producer: Producer | undefined) => void;
 
 /** A share in a track, wherever it comes in. */
 export type TrackLease = RelayLease;
@@ -22,10 +26,20 @@ export class TrackSources {
    * undefined before it is closed.
    */
   acquire(track: Track, listener: ProducerListener): TrackLease {
-    if (track.nodeId !== this.#nodeId) return this.#hub.acquire(track.trackId, track.nodeId, listener);
+    if (track.nodeId !== this.#nodeId) return this.#acquireRelayed(track, listener);
     const unwatch = this.#local.watch(track.trackId, (local) => listener(local?.producer));
     const present = this.#local.get(track.trackId);
     if (present) listener(present.producer);
     return { release: unwatch };
+  }
+
+  #acquireRelayed({ trackId, nodeId }: Track, listener: ProducerListener): TrackLease {
+    let producer: Producer | undefined;
+    return this.#hub.acquire(trackId, nodeId, (feed) => {
+      // Only its way may have become another.
+      if (feed?.producer === producer) return;
+      producer = feed?.producer;
+      listener(producer);
+    });
   }
 }

@@ -79,13 +79,13 @@ export function readWorkerStats(inspected: InspectedWorker): WorkerStats {
   };
 }
 
-function readHoldings({ worker, registry, tracks, links }: InspectedWorker, engine: EngineStats): WorkerHoldings {
+function readHoldings({ worker, registry, tracks, links, hubs }: InspectedWorker, engine: EngineStats): WorkerHoldings {
   const relayDrops = { congestion: 0, unsendable: 0, malformed: 0 };
   let relayedTracksIn = 0;
   let relayedTracksOut = 0;
-  for (const { hub } of registry.rooms.values()) {
+  for (const hub of hubs.values()) {
+    relayedTracksIn += hub.tracks.size;
     for (const link of hub.links.values()) {
-      relayedTracksIn += link.tracks.size;
       relayDrops.malformed += link.ingress.malformedDrops;
     }
   }

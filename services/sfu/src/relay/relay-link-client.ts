@@ -1,18 +1,19 @@
 import type { Duplex } from "@cation/cluster/rpc/duplex";
-import type { ProducerParams } from "@cation/engine/parameters";
-import type { Producer } from "@cation/engine/producer";
 import type { TrackId, TransportHandle } from "@cation/engine/ids";
+import type { ProducerParams } from "@cation/engine/parameters";
 import type { Random } from "@cation/engine/random";
 import type { LinkDown, LinkUp, RelayStarted } from "@cation/proto/relay/v1/relay";
 import type { Encoding } from "@cation/proto/state/v1/state";
 import type { Clock, Timer } from "@cation/service-kit/clock";
-import { toCodedError } from "@cation/service-kit/coded-error";
-import type { CodedError } from "@cation/service-kit/coded-error";
+import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { fromRelayExtensions, fromRelayPayloads, kindOf } from "../track-records.ts";
-import { RelayIngress } from "./relay-ingress.ts";
+import { GrpcPath } from "./grpc-path.ts";
+import type { LinkPath } from "./link-path.ts";
+import { LinkWatchdog } from "./link-watchdog.ts";
+import type { RelayIngress } from "./relay-ingress.ts";
 import type { RelayMedia } from "./relay-media.ts";
-import { RelaySink } from "./relay-sink.ts";
+import type { TrackFeed } from "./track-feed.ts";
 
 /** Before the first new attempt after a link was lost, and between attempts at most; spread by half. */
 const MIN_BACKOFF_MS = 100;
@@ -24,11 +25,21 @@ const MAX_ENCODINGS = 8;
 /** Opens a link stream to a node. Rejects when the node is not known or cannot be reached. */
 export type ConnectRelay = (nodeId: string) => Promise<Duplex<LinkUp, LinkDown>>;
 
+/** What a link tells of its tracks. May ask for and drop tracks in turn. */
+export interface RelayLinkHandler {
+  /** A wanted track flows from now on; what it came from before on this link is closed after the call. */
+  onFeed(trackId: string, feed: TrackFeed): void;
+  /** The other node does not have it (any more, or yet), or has it from here. The link goes on asking. */
+  onEnded(trackId: string): void;
+  /** Nothing flows, and the link tries again; or the other end has fallen silent. */
+  onTrouble(link: RelayLinkClient): void;
+}
+
 export interface RelayLinkClientOptions {
   readonly roomId: string;
   /** This node. */
   readonly nodeId: string;
-  /** The node that has the tracks. */
+  /** The node that has the tracks, or passes them on. */
   readonly peerNodeId: string;
   readonly connect: ConnectRelay;
   readonly media: RelayMedia;
@@ -37,8 +48,15 @@ export interface RelayLinkClientOptions {
   readonly logger: Logger;
   /** The room's epoch as this node knows it. */
   readonly readEpoch: () => number;
-  /** A wanted track flows through this producer from now on; an earlier one of it is closed after the call. */
-  readonly onProducer: (trackId: string, producer: Producer) => void;
+  readonly handler: RelayLinkHandler;
+}
+
+interface WantedTrack {
+  readonly trackId: string;
+  /** Where it comes in. */
+  readonly originNodeId: string;
+  feed: TrackFeed | undefined;
+  retry: Timer | undefined;
 }
 
 /**
@@ -48,13 +66,10 @@ export interface RelayLinkClientOptions {
  */
 export class RelayLinkClient {
   readonly #options: RelayLinkClientOptions;
-  readonly #sink: RelaySink;
-  readonly #ingress: RelayIngress;
-  readonly #transport: TransportHandle;
-  /** Wanted tracks, with their producers once they flow. */
-  readonly #wanted = new Map<string, Producer | undefined>();
-  readonly #retries = new Map<string, Timer>();
+  readonly #path: GrpcPath;
+  readonly #wanted = new Map<string, WantedTrack>();
   #duplex: Duplex<LinkUp, LinkDown> | undefined;
+  #watchdog: LinkWatchdog | undefined;
   #connecting = false;
   #timer: Timer | undefined;
   #failures = 0;
@@ -62,20 +77,14 @@ export class RelayLinkClient {
 
   constructor(options: RelayLinkClientOptions) {
     this.#options = options;
-    const { media, clock } = options;
-    this.#sink = new RelaySink({
-      store: media.store,
+    const { media, clock, random } = options;
+    this.#path = new GrpcPath({
+      media,
       clock,
+      random,
       output: { write: (packets) => this.#send({ up: { $case: "batch", value: { packets } } }) },
       // Upwards there is RTCP only.
       onVideoLost: () => undefined,
-    });
-    this.#transport = media.openLink(this.#sink);
-    this.#ingress = new RelayIngress({
-      transport: this.#transport,
-      store: media.store,
-      receiver: media,
-      nowUs: () => media.nowUs(),
     });
   }
 
@@ -83,30 +92,57 @@ export class RelayLinkClient {
     return this.#options.peerNodeId;
   }
 
-  /** Wanted tracks, with their producers once they flow. */
-  get tracks(): ReadonlyMap<string, Producer | undefined> {
-    return this.#wanted;
+  /** Whether the other end can be reached, as far as is known. */
+  get healthy(): boolean {
+    return this.#duplex !== undefined && this.#watchdog?.silent === false;
+  }
+
+  /** Whether a track comes, as far as is known. */
+  delivers(trackId: string): boolean {
+    const wanted = this.#wanted.get(trackId);
+    return this.healthy && wanted?.feed !== undefined && !wanted.retry;
+  }
+
+  /** How packets come. */
+  get path(): LinkPath {
+    return this.#path;
+  }
+
+  /** Wanted tracks, with what they come from once they flow. */
+  *feeds(): Iterable<[trackId: string, feed: TrackFeed | undefined]> {
+    for (const { trackId, feed } of this.#wanted.values()) yield [trackId, feed];
+  }
+
+  get trackCount(): number {
+    return this.#wanted.size;
   }
 
   get ingress(): RelayIngress {
-    return this.#ingress;
+    return this.#path.ingress;
+  }
+
+  /** What a wanted track comes from; undefined until it flows. */
+  feedOf(trackId: string): TrackFeed | undefined {
+    return this.#wanted.get(trackId)?.feed;
   }
 
   /** Asks for a track. Idempotent. */
-  want(trackId: string): void {
+  want(trackId: string, originNodeId: string): void {
     if (this.#closed || this.#wanted.has(trackId)) return;
-    this.#wanted.set(trackId, undefined);
-    if (this.#duplex) this.#subscribe(trackId);
+    const wanted: WantedTrack = { trackId, originNodeId, feed: undefined, retry: undefined };
+    this.#wanted.set(trackId, wanted);
+    if (this.#duplex) this.#subscribe(wanted);
     else this.#connect();
   }
 
-  /** Stops a track and closes its producer, which by then has no consumers. Idempotent. */
+  /** Stops a track and closes its producer. Idempotent. */
   drop(trackId: string): void {
-    const producer = this.#wanted.get(trackId);
-    if (!this.#wanted.delete(trackId)) return;
-    this.#cancelRetry(trackId);
+    const wanted = this.#wanted.get(trackId);
+    if (!wanted) return;
+    this.#wanted.delete(trackId);
+    wanted.retry?.cancel();
     this.#send({ up: { $case: "unsubscribe", value: { trackId } } });
-    if (producer) this.#options.media.closeProducer(producer);
+    if (wanted.feed) this.#options.media.closeProducer(wanted.feed.producer);
   }
 
   /** Idempotent. */
@@ -115,10 +151,10 @@ export class RelayLinkClient {
     for (const trackId of [...this.#wanted.keys()]) this.drop(trackId);
     this.#closed = true;
     this.#timer?.cancel();
-    this.#sink.close();
+    this.#watchdog?.close();
     this.#duplex?.end();
     this.#duplex = undefined;
-    this.#options.media.closeLink(this.#transport);
+    this.#path.close();
   }
 
   #connect(): void {
@@ -137,9 +173,9 @@ export class RelayLinkClient {
     this.#connecting = false;
     if (this.#closed) return duplex.abort();
     this.#duplex = duplex;
-    this.#sink.reset();
+    this.#path.sink.reset();
     duplex.onMessage = (message) => this.#receive(message);
-    duplex.onDrain = () => this.#sink.drained();
+    duplex.onDrain = () => this.#path.sink.drained();
     duplex.onEnd = (error) => {
       if (this.#duplex !== duplex) return;
       this.#duplex = undefined;
@@ -148,14 +184,27 @@ export class RelayLinkClient {
       this.#lost(error);
     };
     const { roomId, nodeId, readEpoch } = this.#options;
-    this.#send({ up: { $case: "hello", value: { roomId, nodeId, epoch: readEpoch(), paths: [], instanceId: "" } } });
-    for (const trackId of this.#wanted.keys()) this.#subscribe(trackId);
+    const hello = { roomId, nodeId, epoch: readEpoch(), paths: [], instanceId: "" };
+    this.#send({ up: { $case: "hello", value: hello } });
+    this.#watchdog = this.#watch(duplex);
+    for (const wanted of this.#wanted.values()) this.#subscribe(wanted);
+  }
+
+  #watch(duplex: Duplex<LinkUp, LinkDown>): LinkWatchdog {
+    return new LinkWatchdog({
+      clock: this.#options.clock,
+      sendKeepalive: () => this.#send({ up: { $case: "keepalive", value: {} } }),
+      onSilent: () => this.#options.handler.onTrouble(this),
+      onLost: () => duplex.abort(new CodedError("SFU_UNAVAILABLE", "The other end of the link is silent.")),
+    });
   }
 
   #lost(error: CodedError | undefined): void {
-    for (const trackId of [...this.#retries.keys()]) this.#cancelRetry(trackId);
+    this.#watchdog?.close();
+    this.#watchdog = undefined;
+    for (const wanted of this.#wanted.values()) cancelRetry(wanted);
     if (this.#closed || this.#wanted.size === 0) return;
-    const { clock, random, logger, peerNodeId } = this.#options;
+    const { clock, random, logger, peerNodeId, handler } = this.#options;
     const backoffMs = Math.min(MIN_BACKOFF_MS * 2 ** this.#failures, MAX_BACKOFF_MS);
     const delayMs = backoffMs * (0.5 + random.nextUint32() / 2 ** 32);
     if (this.#failures === 0) logger.warn({ err: error, peerNodeId }, "relay link lost, opening it again");
@@ -164,64 +213,85 @@ export class RelayLinkClient {
       this.#timer = undefined;
       this.#connect();
     });
+    handler.onTrouble(this);
   }
 
   #receive({ down }: LinkDown): void {
     if (this.#closed) return;
+    this.#watchdog?.heard(down?.$case === "keepalive");
     switch (down?.$case) {
       case "batch":
-        return this.#ingress.receive(down.value.packets);
+        return this.#path.receive(down.value.packets);
       case "started":
         return this.#started(down.value);
       case "ended":
         return this.#ended(down.value.trackId);
+      case "via":
+        return this.#wayChanged(down.value.trackId, down.value.nodeIds);
       default:
-      // From a newer release: nothing that this one has to act on.
+      // A keepalive, or from a newer release: nothing that this one has to act on.
     }
   }
 
   #started(started: RelayStarted): void {
     this.#failures = 0;
     const trackId = started.track?.trackId ?? "";
+    const wanted = this.#wanted.get(trackId);
     // Unsubscribed while the answer was under way.
-    if (!this.#wanted.has(trackId)) return;
-    const params = toProducerParams(started, this.#transport);
-    if (!params) {
-      this.#options.logger.warn(
-        { trackId, peerNodeId: this.peerNodeId },
-        "relay announced a track that makes no sense",
-      );
+    if (!wanted) return;
+    const { roomId, nodeId, media, handler, logger } = this.#options;
+    const params = toProducerParams(started, this.#path.transport);
+    if (!params || !started.track) {
+      logger.warn({ trackId, peerNodeId: this.peerNodeId }, "relay announced a track that makes no sense");
       return this.#ended(trackId);
     }
-    const before = this.#wanted.get(trackId);
-    const producer = this.#options.media.addProducer(params);
-    this.#wanted.set(trackId, producer);
-    this.#options.onProducer(trackId, producer);
-    if (before) this.#options.media.closeProducer(before);
+    // It would be fed with what it feeds.
+    if (started.viaNodeIds.includes(nodeId)) return this.#refuse(wanted);
+    cancelRetry(wanted);
+    const before = wanted.feed?.producer;
+    const producer = media.addProducer(params);
+    wanted.feed = { roomId, track: started.track, params, producer, viaNodeIds: started.viaNodeIds };
+    handler.onFeed(trackId, wanted.feed);
+    if (before) media.closeProducer(before);
+  }
+
+  #wayChanged(trackId: string, viaNodeIds: readonly string[]): void {
+    const wanted = this.#wanted.get(trackId);
+    if (!wanted?.feed) return;
+    if (viaNodeIds.includes(this.#options.nodeId)) return this.#refuse(wanted);
+    wanted.feed = { ...wanted.feed, viaNodeIds };
+    this.#options.handler.onFeed(trackId, wanted.feed);
+  }
+
+  /** What comes has gone through here: it is asked for again later, when its way may be another. */
+  #refuse(wanted: WantedTrack): void {
+    this.#send({ up: { $case: "unsubscribe", value: { trackId: wanted.trackId } } });
+    this.#ended(wanted.trackId);
   }
 
   /** The other node does not have it (any more, or yet). Whether it is gone for good is the room's to say. */
   #ended(trackId: string): void {
-    if (!this.#wanted.has(trackId) || this.#retries.has(trackId)) return;
-    const timer = this.#options.clock.setTimer(ENDED_RETRY_MS, () => {
-      this.#retries.delete(trackId);
-      this.#subscribe(trackId);
+    const wanted = this.#wanted.get(trackId);
+    if (!wanted || wanted.retry) return;
+    wanted.retry = this.#options.clock.setTimer(ENDED_RETRY_MS, () => {
+      wanted.retry = undefined;
+      this.#subscribe(wanted);
     });
-    this.#retries.set(trackId, timer);
+    this.#options.handler.onEnded(trackId);
   }
 
-  #cancelRetry(trackId: string): void {
-    this.#retries.get(trackId)?.cancel();
-    this.#retries.delete(trackId);
-  }
-
-  #subscribe(trackId: string): void {
-    this.#send({ up: { $case: "subscribe", value: { trackId, originNodeId: "" } } });
+  #subscribe({ trackId, originNodeId }: WantedTrack): void {
+    this.#send({ up: { $case: "subscribe", value: { trackId, originNodeId } } });
   }
 
   #send(message: LinkUp): boolean {
     return this.#duplex?.write(message) ?? false;
   }
+}
+
+function cancelRetry(wanted: WantedTrack): void {
+  wanted.retry?.cancel();
+  wanted.retry = undefined;
 }
 
 /** What the other node announced, in the engine's words; undefined when it makes no sense. */
@@ -242,6 +312,6 @@ function toProducerParams(started: RelayStarted, transport: TransportHandle): Pr
     mid: "",
     codecs,
     extensions: fromRelayExtensions(started.extensions),
-    encodings: streams.map(({ encoding, ssrc }) => ({ rid: encodings[encoding]?.rid ?? "", ssrc, rtxSsrc: 0 })),
+    encodings: streams.map(({ encoding, ssrc, rtxSsrc }) => ({ rid: encodings[encoding]?.rid ?? "", ssrc, rtxSsrc })),
   };
 }

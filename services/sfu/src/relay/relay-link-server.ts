@@ -1,14 +1,16 @@
 import type { Duplex } from "@cation/cluster/rpc/duplex";
-import type { TransportHandle } from "@cation/engine/ids";
 import type { Random } from "@cation/engine/random";
 import type { LinkDown, LinkHello, LinkUp } from "@cation/proto/relay/v1/relay";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { LocalTracks } from "../local-tracks.ts";
-import { RelayIngress } from "./relay-ingress.ts";
+import { GrpcPath } from "./grpc-path.ts";
+import type { RelayLease } from "./relay-hub.ts";
+import type { HubLease, RelayHubs } from "./relay-hubs.ts";
 import type { RelayMedia } from "./relay-media.ts";
 import { RelayOutgoing } from "./relay-outgoing.ts";
-import { RelaySink } from "./relay-sink.ts";
+import type { RelaySink } from "./relay-sink.ts";
+import type { FeedListener } from "./track-feed.ts";
 
 /** How long a new stream may take to say what it is for. */
 const HELLO_DEADLINE_MS = 5_000;
@@ -16,8 +18,12 @@ const HELLO_DEADLINE_MS = 5_000;
 const MAX_TRACKS = 4_096;
 
 export interface RelayLinkServerOptions {
+  /** This node. */
+  readonly nodeId: string;
   readonly media: RelayMedia;
   readonly tracks: LocalTracks;
+  /** Where tracks of other nodes are had from, to pass them on. */
+  readonly hubs: RelayHubs;
   readonly clock: Clock;
   readonly random: Random;
   /** Throws STALE_EPOCH when the watcher's epoch is older than what this node has obeyed. */
@@ -56,9 +62,9 @@ export class IncomingLink {
   readonly #onClosed: () => void;
   readonly #helloTimer: Timer;
   readonly #outgoing = new Map<string, RelayOutgoing>();
-  readonly #ssrcs = new Set<number>();
   #hello: LinkHello | undefined;
-  #open: { readonly transport: TransportHandle; readonly sink: RelaySink; readonly ingress: RelayIngress } | undefined;
+  #path: GrpcPath | undefined;
+  #hubLease: HubLease | undefined;
   #closed = false;
 
   constructor(options: RelayLinkServerOptions, duplex: Duplex<LinkDown, LinkUp>, onClosed: () => void) {
@@ -69,7 +75,7 @@ export class IncomingLink {
       this.close(new CodedError("REQUEST_ORDER", "The link said nothing.")),
     );
     duplex.onMessage = (message) => this.#receive(message);
-    duplex.onDrain = () => this.#open?.sink.drained();
+    duplex.onDrain = () => this.#path?.sink.drained();
     // The watcher finished, or is gone: the link is over either way.
     duplex.onEnd = () => this.close();
   }
@@ -89,7 +95,7 @@ export class IncomingLink {
   }
 
   get sink(): RelaySink | undefined {
-    return this.#open?.sink;
+    return this.#path?.sink;
   }
 
   /** Idempotent. */
@@ -99,10 +105,8 @@ export class IncomingLink {
     this.#helloTimer.cancel();
     for (const outgoing of this.#outgoing.values()) outgoing.close();
     this.#outgoing.clear();
-    if (this.#open) {
-      this.#open.sink.close();
-      this.#options.media.closeLink(this.#open.transport);
-    }
+    this.#path?.close();
+    this.#hubLease?.release();
     if (error) this.#duplex.abort(error);
     else this.#duplex.end();
     this.#onClosed();
@@ -111,22 +115,24 @@ export class IncomingLink {
   #receive({ up }: LinkUp): void {
     if (this.#closed) return;
     if (up?.$case === "hello") return this.#greet(up.value);
-    if (!this.#open) return this.close(new CodedError("REQUEST_ORDER", "A link begins with hello."));
+    if (!this.#path) return this.close(new CodedError("REQUEST_ORDER", "A link begins with hello."));
     switch (up?.$case) {
       case "subscribe":
-        return this.#subscribe(up.value.trackId);
+        return this.#subscribe(up.value.trackId, up.value.originNodeId);
       case "unsubscribe":
         return this.#end(up.value.trackId);
       case "batch":
-        return this.#open.ingress.receive(up.value.packets);
+        return this.#path.receive(up.value.packets);
+      case "keepalive":
+        return void this.#send({ down: { $case: "keepalive", value: {} } });
       default:
       // From a newer release: nothing that this one has to act on.
     }
   }
 
   #greet(hello: LinkHello): void {
-    const { media, clock, checkEpoch } = this.#options;
-    if (this.#open) return this.close(new CodedError("REQUEST_ORDER", "A link begins with one hello."));
+    const { media, clock, random, checkEpoch } = this.#options;
+    if (this.#path) return this.close(new CodedError("REQUEST_ORDER", "A link begins with one hello."));
     try {
       checkEpoch(hello.roomId, hello.epoch);
     } catch (error) {
@@ -134,48 +140,65 @@ export class IncomingLink {
     }
     this.#helloTimer.cancel();
     this.#hello = hello;
-    const sink = new RelaySink({
-      store: media.store,
+    this.#path = new GrpcPath({
+      media,
       clock,
+      random,
       output: { write: (packets) => this.#send({ down: { $case: "batch", value: { packets } } }) },
       onVideoLost: (ssrcs) => this.#requestKeyframes(ssrcs),
     });
-    const transport = media.openLink(sink);
-    const ingress = new RelayIngress({ transport, store: media.store, receiver: media, nowUs: () => media.nowUs() });
-    this.#open = { transport, sink, ingress };
   }
 
-  #subscribe(trackId: string): void {
-    if (!this.#open || this.#outgoing.has(trackId)) return;
+  #subscribe(trackId: string, originNodeId: string): void {
+    const path = this.#path;
+    if (!path || this.#outgoing.has(trackId)) return;
     if (this.#outgoing.size >= MAX_TRACKS)
       return this.close(new CodedError("RATE_LIMITED", "Too many tracks on a link."));
-    const { media, tracks, clock } = this.#options;
-    const { transport, sink } = this.#open;
+    const { nodeId, media, clock } = this.#options;
     let ended = false;
     const outgoing = new RelayOutgoing({
       trackId,
       roomId: this.roomId,
-      transport,
-      sink,
+      nodeId,
+      path,
       media,
-      tracks,
       clock,
-      allocateSsrc: () => this.#allocateSsrc(),
+      acquire: (listener) => this.#acquire(trackId, originNodeId, listener),
       send: (message) => void this.#send(message),
       onEnded: () => {
         ended = true;
         this.#end(trackId);
+      },
+      onVideoStreams: (ssrcs, present) => {
+        for (const ssrc of ssrcs) {
+          if (present) path.sink.addVideo(ssrc);
+          else path.sink.removeVideo(ssrc);
+        }
       },
     });
     if (ended) outgoing.close();
     else this.#outgoing.set(trackId, outgoing);
   }
 
+  /** A track that comes in here, or one to pass on. */
+  #acquire(trackId: string, originNodeId: string, listener: FeedListener): RelayLease {
+    const { nodeId, tracks, hubs } = this.#options;
+    if (originNodeId !== "" && originNodeId !== nodeId) {
+      this.#hubLease ??= hubs.acquire(this.roomId);
+      const { hub } = this.#hubLease;
+      hub.noteEpoch(this.#hello?.epoch ?? 0);
+      return hub.acquire(trackId, originNodeId, listener);
+    }
+    const unwatch = tracks.watch(trackId, (local) => listener(local && { ...local, viaNodeIds: [] }));
+    const present = tracks.get(trackId);
+    if (present) listener({ ...present, viaNodeIds: [] });
+    return { release: unwatch };
+  }
+
   #end(trackId: string): void {
     const outgoing = this.#outgoing.get(trackId);
     this.#outgoing.delete(trackId);
     outgoing?.close();
-    for (const ssrc of outgoing?.ssrcs ?? []) this.#ssrcs.delete(ssrc);
     this.#send({ down: { $case: "ended", value: { trackId } } });
   }
 
@@ -186,15 +209,6 @@ export class IncomingLink {
   #requestKeyframes(ssrcs: readonly number[]): void {
     for (const outgoing of this.#outgoing.values()) {
       if (outgoing.carries(ssrcs)) outgoing.consumer?.requestKeyframe(this.#options.media.nowUs());
-    }
-  }
-
-  #allocateSsrc(): number {
-    for (;;) {
-      const ssrc = this.#options.random.nextUint32();
-      if (ssrc === 0 || this.#ssrcs.has(ssrc)) continue;
-      this.#ssrcs.add(ssrc);
-      return ssrc;
     }
   }
 }

@@ -2,7 +2,6 @@ import { directDuplex } from "@cation/cluster/rpc/direct-duplex";
 import type { Duplex } from "@cation/cluster/rpc/duplex";
 import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
 import type { ProducerParams } from "@cation/engine/parameters";
-import type { Producer } from "@cation/engine/producer";
 import type { TrackId, TransportHandle } from "@cation/engine/ids";
 import { MediaKind } from "@cation/proto/common/v1/common";
 import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
@@ -16,6 +15,7 @@ import { LocalTracks } from "../local-tracks.ts";
 import { FakeMedia } from "../testing/fake-media.ts";
 import type { FakeProducer } from "../testing/fake-media.ts";
 import { LINGER_MS, RelayHub } from "./relay-hub.ts";
+import { RelayHubs } from "./relay-hubs.ts";
 import { RelayLinkServer } from "./relay-link-server.ts";
 
 const PARAMS: ProducerParams = {
@@ -61,11 +61,12 @@ beforeEach(() => {
   epochs = { server: 1, watcher: 1 };
   const random = { nextUint32: () => (randomState = (randomState * 1_664_525 + 1_013_904_223) >>> 0) };
   let randomState = 1;
+  const logger = createLogger({ service: "sfu", level: "silent" });
+  const far = { nodeId: "there", media: there, clock, random };
   server = new RelayLinkServer({
-    media: there,
+    ...far,
+    hubs: new RelayHubs({ ...far, logger, connect: () => Promise.reject(new CodedError("NODE_NOT_FOUND")) }),
     tracks,
-    clock,
-    random,
     checkEpoch: (_roomId, epoch) => {
       if (epoch < epochs.server) throw new CodedError("STALE_EPOCH");
     },
@@ -76,10 +77,10 @@ beforeEach(() => {
     media: here,
     clock,
     random,
-    logger: createLogger({ service: "sfu", level: "silent" }),
-    readEpoch: () => epochs.watcher,
+    logger,
     connect: async () => {
       connects += 1;
+      hub.noteEpoch(epochs.watcher);
       await Promise.resolve();
       if (refuse) throw refuse;
       const duplex = directDuplex(RelayServiceDefinition, "link", (end) => server.serve(end));
@@ -102,9 +103,7 @@ function publish(roomId = "room", trackId = "t1"): void {
 
 function watch(trackId = "t1") {
   const producers: (FakeProducer | undefined)[] = [];
-  const lease = hub.acquire(trackId, "there", (producer: Producer | undefined) =>
-    producers.push(producer as unknown as FakeProducer | undefined),
-  );
+  const lease = hub.acquire(trackId, "there", (feed) => producers.push(feed?.producer as unknown as FakeProducer));
   return { producers, lease };
 }
 

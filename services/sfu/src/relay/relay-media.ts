@@ -18,6 +18,10 @@ export interface RelayMedia {
   receive(batch: ReceiveBatch, nowUs: MonoUs): void;
   addProducer(params: ProducerParams): Producer;
   closeProducer(producer: Producer): void;
+  /** Whether no consumer takes packets from it, or is to. */
+  isProducerIdle(producer: Producer): boolean;
   addConsumer(producer: Producer, params: ConsumerParams): Consumer;
   closeConsumer(consumer: Consumer): void;
+  /** Gives a consumer another source, from its next keyframe on. */
+  replaceProducer(consumer: Consumer, producer: Producer): void;
 }

@@ -1,11 +1,11 @@
 import type { Consumer } from "@cation/engine/consumer";
-import type { TransportHandle } from "@cation/engine/ids";
 import type { LinkDown, RelayStarted } from "@cation/proto/relay/v1/relay";
 import type { Clock, Timer } from "@cation/service-kit/clock";
-import type { LocalTrack, LocalTracks } from "../local-tracks.ts";
 import { toRelayExtensions, toRelayPayloads } from "../track-records.ts";
+import type { LinkPath } from "./link-path.ts";
+import type { RelayLease } from "./relay-hub.ts";
 import type { RelayMedia } from "./relay-media.ts";
-import type { RelaySink } from "./relay-sink.ts";
+import type { FeedListener, TrackFeed } from "./track-feed.ts";
 
 /** A watcher may hear of a track before its node has it in hand: how long the node waits for it. */
 const APPEARANCE_DEADLINE_MS = 5_000;
@@ -13,33 +13,37 @@ const APPEARANCE_DEADLINE_MS = 5_000;
 export interface RelayOutgoingOptions {
   readonly trackId: string;
   readonly roomId: string;
-  readonly transport: TransportHandle;
-  readonly sink: RelaySink;
+  /** This node. */
+  readonly nodeId: string;
+  readonly path: LinkPath;
   readonly media: RelayMedia;
-  readonly tracks: LocalTracks;
   readonly clock: Clock;
-  /** An ssrc that no other stream of the link has. */
-  readonly allocateSsrc: () => number;
+  /** Asks for the track, wherever it comes from. */
+  readonly acquire: (listener: FeedListener) => RelayLease;
   readonly send: (message: LinkDown) => void;
   /** The track is gone, or never came. */
   readonly onEnded: () => void;
+  /** Of a video track: streams that may be left out while the other side lags. */
+  readonly onVideoStreams: (ssrcs: readonly number[], present: boolean) => void;
 }
 
-/** One track on its way to another node: waits for it, announces it, forwards it unrewritten. */
+/**
+ * One track on its way to another node: waits for it, announces it, forwards it unrewritten. Where the track comes over a
+ * relay itself and its way changes, the streams of this link go on with the new source.
+ */
 export class RelayOutgoing {
   readonly #options: RelayOutgoingOptions;
-  readonly #unwatch: () => void;
+  readonly #lease: RelayLease;
   #timer: Timer | undefined;
+  #feed: TrackFeed | undefined;
   #consumer: Consumer | undefined;
   #ssrcs: number[] = [];
+  #closed = false;
 
   constructor(options: RelayOutgoingOptions) {
     this.#options = options;
-    const { tracks, trackId } = options;
-    this.#unwatch = tracks.watch(trackId, (track) => this.#changed(track));
-    const present = tracks.get(trackId);
-    if (present) this.#start(present);
-    else this.#timer = options.clock.setTimer(APPEARANCE_DEADLINE_MS, () => options.onEnded());
+    this.#timer = options.clock.setTimer(APPEARANCE_DEADLINE_MS, () => options.onEnded());
+    this.#lease = options.acquire((feed) => this.#changed(feed));
   }
 
   get trackId(): string {
@@ -51,11 +55,6 @@ export class RelayOutgoing {
     return this.#consumer;
   }
 
-  /** Its streams on the link, one for each encoding; none while it is awaited. */
-  get ssrcs(): readonly number[] {
-    return this.#ssrcs;
-  }
-
   /** Whether one of these streams is this track's. */
   carries(ssrcs: readonly number[]): boolean {
     return this.#ssrcs.some((ssrc) => ssrcs.includes(ssrc));
@@ -63,46 +62,79 @@ export class RelayOutgoing {
 
   /** Idempotent. */
   close(): void {
-    this.#unwatch();
+    if (this.#closed) return;
+    this.#closed = true;
     this.#timer?.cancel();
-    if (!this.#consumer) return;
-    this.#options.media.closeConsumer(this.#consumer);
-    this.#consumer = undefined;
-    for (const ssrc of this.#ssrcs) this.#options.sink.removeVideo(ssrc);
+    this.#stop();
+    this.#lease.release();
   }
 
-  #changed(track: LocalTrack | undefined): void {
-    if (!track) this.#options.onEnded();
-    else if (!this.#consumer) this.#start(track);
+  #changed(feed: TrackFeed | undefined): void {
+    if (this.#closed) return;
+    // Gone, or of another room: the watcher has no business with it.
+    if (!feed || feed.roomId !== this.#options.roomId) return this.#options.onEnded();
+    const before = this.#feed;
+    this.#feed = feed;
+    if (!before || !this.#consumer) return this.#start(feed);
+    if (!hasSameShape(before, feed)) {
+      this.#stop();
+      return this.#start(feed);
+    }
+    if (before.producer !== feed.producer) this.#options.media.replaceProducer(this.#consumer, feed.producer);
+    if (before.viaNodeIds.join() === feed.viaNodeIds.join()) return;
+    const { trackId, send } = this.#options;
+    send({ down: { $case: "via", value: { trackId, nodeIds: this.#viaOf(feed) } } });
   }
 
-  #start(local: LocalTrack): void {
-    // Of another room: the watcher has no business with it.
-    if (local.roomId !== this.#options.roomId) return this.#options.onEnded();
-    const { transport, sink, media, allocateSsrc, send } = this.#options;
+  #start(feed: TrackFeed): void {
+    const { path, media, send, onVideoStreams } = this.#options;
     this.#timer?.cancel();
-    this.#ssrcs = local.params.encodings.map(() => allocateSsrc());
-    if (local.params.kind === "video") for (const ssrc of this.#ssrcs) sink.addVideo(ssrc);
+    this.#timer = undefined;
+    this.#ssrcs = feed.params.encodings.map(() => path.allocateSsrc());
+    if (feed.params.kind === "video") onVideoStreams(this.#ssrcs, true);
     // Before the first packet, which may come from inside addConsumer.
-    send({ down: { $case: "started", value: describe(local, this.#ssrcs) } });
-    this.#consumer = media.addConsumer(local.producer, {
-      transport,
-      codecs: local.params.codecs,
-      extensions: local.params.extensions,
+    send({ down: { $case: "started", value: this.#describe(feed) } });
+    this.#consumer = media.addConsumer(feed.producer, {
+      transport: path.transport,
+      codecs: feed.params.codecs,
+      extensions: feed.params.extensions,
       mid: "",
       mode: "all",
       streams: this.#ssrcs.map((ssrc) => ({ ssrc, rtxSsrc: 0 })),
     });
   }
+
+  #stop(): void {
+    if (!this.#consumer) return;
+    const { path, media, onVideoStreams } = this.#options;
+    media.closeConsumer(this.#consumer);
+    this.#consumer = undefined;
+    onVideoStreams(this.#ssrcs, false);
+    for (const ssrc of this.#ssrcs) path.releaseSsrc(ssrc);
+    this.#ssrcs = [];
+  }
+
+  #describe(feed: TrackFeed): RelayStarted {
+    return {
+      track: feed.track,
+      streams: this.#ssrcs.map((ssrc, encoding) => ({ encoding, ssrc, rtxSsrc: 0 })),
+      extensions: toRelayExtensions(feed.params.extensions),
+      payloads: toRelayPayloads(feed.params.codecs),
+      viaNodeIds: this.#viaOf(feed),
+      publication: undefined,
+    };
+  }
+
+  #viaOf(feed: TrackFeed): string[] {
+    return [...feed.viaNodeIds, this.#options.nodeId];
+  }
 }
 
-function describe(local: LocalTrack, ssrcs: readonly number[]): RelayStarted {
-  return {
-    track: local.track,
-    streams: ssrcs.map((ssrc, encoding) => ({ encoding, ssrc, rtxSsrc: 0 })),
-    extensions: toRelayExtensions(local.params.extensions),
-    payloads: toRelayPayloads(local.params.codecs),
-    viaNodeIds: [],
-    publication: undefined,
-  };
+/** Whether the streams that were announced for one can carry the other. */
+function hasSameShape(a: TrackFeed, b: TrackFeed): boolean {
+  return (
+    a.params.encodings.length === b.params.encodings.length &&
+    JSON.stringify(a.params.extensions) === JSON.stringify(b.params.extensions) &&
+    JSON.stringify(toRelayPayloads(a.params.codecs)) === JSON.stringify(toRelayPayloads(b.params.codecs))
+  );
 }

@@ -144,6 +144,12 @@ export class FakeMedia implements Media {
     this.producers.delete(producer as unknown as FakeProducer);
   }
 
+  isProducerIdle(producer: Producer): boolean {
+    for (const consumer of this.consumers)
+      if (consumer.producer === (producer as unknown as FakeProducer)) return false;
+    return true;
+  }
+
   setProducerMuted(producer: Producer, muted: boolean): void {
     (producer as unknown as FakeProducer).muted = muted;
   }

@@ -11,6 +11,7 @@ import { LocalTracks } from "../local-tracks.ts";
 import { PacedWork } from "../paced-work.ts";
 import type { SessionStream } from "../participant-session.ts";
 import type { OpenedSession } from "../room.ts";
+import { RelayHubs } from "../relay/relay-hubs.ts";
 import { RoomRegistry } from "../room-registry.ts";
 import { SessionService } from "../session-service.ts";
 import { FakeMedia } from "./fake-media.ts";
@@ -82,17 +83,20 @@ export class TestRooms {
 
   constructor(nodeId = "here") {
     const logger = createLogger({ service: "sfu", level: "silent" });
-    this.registry = new RoomRegistry({
+    const shared = {
       nodeId,
       clock: this.clock,
       random: { nextUint32: () => (this.#lastRandom += 0x1234_5) >>> 0 },
-      work: new PacedWork(this.clock),
       logger,
+      media: this.media,
+    };
+    this.registry = new RoomRegistry({
+      ...shared,
+      work: new PacedWork(this.clock),
       islb: this.islb,
       events: this.events,
-      media: this.media,
       tracks: this.tracks,
-      connectRelay: () => Promise.reject(new CodedError("SFU_UNAVAILABLE")),
+      hubs: new RelayHubs({ ...shared, connect: () => Promise.reject(new CodedError("SFU_UNAVAILABLE")) }),
     });
     this.service = new SessionService({ registry: this.registry, logger, checkTakesWork: () => undefined });
   }
