@@ -60,6 +60,8 @@ const media: RelayMedia = {
   closeProducer: (producer) => worker.closeProducer(producer),
   addConsumer: (producer, params) => worker.addConsumer(producer, params),
   closeConsumer: (consumer) => worker.closeConsumer(consumer),
+  watchDemand: (producer, listener) => worker.watchDemand(producer, listener),
+  setDemand: (consumer, demand) => worker.setDemand(consumer, demand),
   isProducerIdle: (producer) => worker.isProducerIdle(producer),
   replaceProducer: (consumer, producer) => worker.replaceProducer(consumer, producer),
 };

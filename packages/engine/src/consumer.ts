@@ -261,13 +261,21 @@ export class Consumer {
   #attachAll(producer: Producer, nowUs: number): void {
     for (let i = 0; i < this.streams.length && i < producer.streams.length; i++) {
       const source = producer.streams[i];
+      const stream = this.streams[i];
       if (i > this.#maxSpatialId) {
-        this.streams[i].dropSource();
-        continue;
+        stream.dropTarget();
+        stream.dropSource();
+      } else if (stream.source === source) {
+        stream.dropTarget();
+      } else if (stream.packets > 0 && producer.hasKeyframes) {
+        // Whoever receives it has frames that those of another source do not follow.
+        if (stream.target === source) continue;
+        stream.waitFor(source);
+        source.requestKeyframe(nowUs);
+      } else {
+        stream.switchTo(source);
+        source.requestKeyframe(nowUs);
       }
-      if (this.streams[i].source === source) continue;
-      this.streams[i].switchTo(source);
-      source.requestKeyframe(nowUs);
     }
   }
 

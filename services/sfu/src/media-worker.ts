@@ -167,6 +167,10 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     this.engine.closeProducer(producer);
   }
 
+  setDemand(consumer: Consumer, demand: LayerDemand): void {
+    consumer.setPreferredLayers(demand, this.nowUs());
+  }
+
   isProducerIdle(producer: Producer): boolean {
     return producer.consumers.length === 0;
   }

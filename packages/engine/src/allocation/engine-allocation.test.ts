@@ -218,7 +218,8 @@ describe("demand", () => {
     expect(relay.stats().map(({ encoding }) => encoding)).toEqual([-1, -1, -1]);
     expect(call.demands.splice(0)).toEqual([{ maxSpatialId: -1, maxTemporalId: -1 }]);
     relay.setPreferredLayers({}, call.fixture.nowUs as MonoUs);
-    call.run(100);
+    // From the next keyframe on.
+    call.run(400);
     expect(relay.stats().map(({ encoding }) => encoding)).toEqual([0, 1, 2]);
     expect(call.demands).toEqual([{ maxSpatialId: 2, maxTemporalId: 3 }]);
   });

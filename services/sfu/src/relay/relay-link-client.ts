@@ -1,6 +1,8 @@
 import type { Duplex } from "@cation/cluster/rpc/duplex";
+import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { TrackId, TransportHandle } from "@cation/engine/ids";
 import type { ProducerParams } from "@cation/engine/parameters";
+import type { Producer } from "@cation/engine/producer";
 import type { Random } from "@cation/engine/random";
 import type { LinkDown, LinkUp, RelayStarted } from "@cation/proto/relay/v1/relay";
 import type { Encoding } from "@cation/proto/state/v1/state";
@@ -251,8 +253,15 @@ export class RelayLinkClient {
     const before = wanted.feed?.producer;
     const producer = media.addProducer(params);
     wanted.feed = { roomId, track: started.track, params, producer, viaNodeIds: started.viaNodeIds };
+    media.watchDemand(producer, (demand) => this.#demand(trackId, producer, demand));
     handler.onFeed(trackId, wanted.feed);
     if (before) media.closeProducer(before);
+  }
+
+  /** Those who take the track here, viewers and nodes, want more or less of it. */
+  #demand(trackId: string, producer: Producer, { maxSpatialId, maxTemporalId }: LayerDemand): void {
+    if (this.#wanted.get(trackId)?.feed?.producer !== producer) return;
+    this.#send({ up: { $case: "demand", value: { trackId, maxSpatialId, maxTemporalId } } });
   }
 
   #wayChanged(trackId: string, viaNodeIds: readonly string[]): void {

@@ -123,6 +123,8 @@ export class IncomingLink {
         return this.#end(up.value.trackId);
       case "batch":
         return this.#path.receive(up.value.packets);
+      case "demand":
+        return this.#outgoing.get(up.value.trackId)?.setDemand(up.value);
       case "keepalive":
         return void this.#send({ down: { $case: "keepalive", value: {} } });
       default:

@@ -1,4 +1,5 @@
 import type { Consumer } from "@cation/engine/consumer";
+import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { TransportHandle } from "@cation/engine/ids";
 import type { PacketSink } from "@cation/engine/packet-sink";
 import type { PacketStore } from "@cation/engine/packet-store";
@@ -18,6 +19,10 @@ export interface RelayMedia {
   receive(batch: ReceiveBatch, nowUs: MonoUs): void;
   addProducer(params: ProducerParams): Producer;
   closeProducer(producer: Producer): void;
+  /** Told of the highest layers that anybody wants of a producer, whenever they change. */
+  watchDemand(producer: Producer, listener: (demand: LayerDemand) => void): void;
+  /** Forwards no layers above these; −1: none. */
+  setDemand(consumer: Consumer, demand: LayerDemand): void;
   /** Whether no consumer takes packets from it, or is to. */
   isProducerIdle(producer: Producer): boolean;
   addConsumer(producer: Producer, params: ConsumerParams): Consumer;

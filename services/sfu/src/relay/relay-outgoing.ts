@@ -1,4 +1,5 @@
 import type { Consumer } from "@cation/engine/consumer";
+import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { LinkDown, RelayStarted } from "@cation/proto/relay/v1/relay";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { toRelayExtensions, toRelayPayloads } from "../track-records.ts";
@@ -38,6 +39,7 @@ export class RelayOutgoing {
   #feed: TrackFeed | undefined;
   #consumer: Consumer | undefined;
   #ssrcs: number[] = [];
+  #demand: LayerDemand | undefined;
   #closed = false;
 
   constructor(options: RelayOutgoingOptions) {
@@ -58,6 +60,12 @@ export class RelayOutgoing {
   /** Whether one of these streams is this track's. */
   carries(ssrcs: readonly number[]): boolean {
     return this.#ssrcs.some((ssrc) => ssrcs.includes(ssrc));
+  }
+
+  /** The watchers want these layers at most; a track that is awaited begins with them. */
+  setDemand({ maxSpatialId, maxTemporalId }: LayerDemand): void {
+    this.#demand = { maxSpatialId: Math.max(-1, maxSpatialId), maxTemporalId: Math.max(-1, maxTemporalId) };
+    if (this.#consumer) this.#options.media.setDemand(this.#consumer, this.#demand);
   }
 
   /** Idempotent. */
@@ -102,6 +110,7 @@ export class RelayOutgoing {
       mode: "all",
       streams: this.#ssrcs.map((ssrc) => ({ ssrc, rtxSsrc: 0 })),
     });
+    if (this.#demand) media.setDemand(this.#consumer, this.#demand);
   }
 
   #stop(): void {

@@ -15,6 +15,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { LocalTracks } from "../local-tracks.ts";
 import { FakeMedia } from "../testing/fake-media.ts";
 import type { FakeConsumer } from "../testing/fake-media.ts";
+import type { RelayHub } from "./relay-hub.ts";
 import { RelayHubs } from "./relay-hubs.ts";
 import type { HubLease } from "./relay-hubs.ts";
 import { RelayLinkServer } from "./relay-link-server.ts";
@@ -175,8 +176,8 @@ describe("a relay tree", () => {
   });
 
   it.each([
-    ["is killed", (node: TestNode) => node.kill(), 200],
-    ["falls silent", (node: TestNode) => (node.mode = "black hole"), 1_600],
+    ["is killed", (node: TestNode): void => node.kill(), 200],
+    ["falls silent", (node: TestNode): void => void (node.mode = "black hole"), 1_600],
   ] as const)("goes round a node that %s", async (_name, harm, patienceMs) => {
     plan({ a: "", b: "a", c: "b", d: "c" });
     at("a").publish();
@@ -251,7 +252,7 @@ describe("a relay tree", () => {
     at("b").watch();
     at("c").watch();
     await settle();
-    const hub = (nodeId: string) => at(nodeId).lease.hub;
+    const hub = (nodeId: string): RelayHub => at(nodeId).lease.hub;
     const parents = (b: string, c: string) =>
       new Map([
         ["a", ""],
@@ -264,6 +265,24 @@ describe("a relay tree", () => {
     const ways = ["b", "c"].map((nodeId) => at(nodeId).feeds.at(-1)?.viaNodeIds ?? []);
     for (const way of ways) expect(way[0]).toBe("a");
     expect([at("b").upstream, at("c").upstream]).toContain("a");
+  });
+
+  it("sends up only the layers that somebody below wants", async () => {
+    plan({ a: "", b: "a", c: "b" });
+    at("a").publish();
+    at("c").watch();
+    await settle();
+    const wanted = { maxSpatialId: 0, maxTemporalId: 1 };
+    const tell = (nodeId: string, demand: typeof wanted): void => {
+      for (const producer of at(nodeId).media.producers) producer.onDemand?.(demand);
+    };
+    tell("c", wanted);
+    await settle();
+    expect(at("b").outgoing[0].demand).toEqual(wanted);
+    expect(at("a").outgoing[0].demand).toBeUndefined();
+    tell("b", { maxSpatialId: -1, maxTemporalId: -1 });
+    await settle();
+    expect(at("a").outgoing[0].demand).toEqual({ maxSpatialId: -1, maxTemporalId: -1 });
   });
 
   it("follows a track that comes in on another node", async () => {

@@ -28,6 +28,7 @@ export interface FakeConsumer {
   tier: AllocationTier | undefined;
   allocation: Partial<AllocationItem> | undefined;
   onAllocation: (() => void) | undefined;
+  demand?: LayerDemand;
 }
 
 /** A transport that connects when a test says so. */
@@ -142,6 +143,10 @@ export class FakeMedia implements Media {
 
   closeProducer(producer: Producer): void {
     this.producers.delete(producer as unknown as FakeProducer);
+  }
+
+  setDemand(consumer: Consumer, demand: LayerDemand): void {
+    (consumer as unknown as FakeConsumer).demand = demand;
   }
 
   isProducerIdle(producer: Producer): boolean {
