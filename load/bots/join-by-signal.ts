@@ -1,7 +1,8 @@
 import type { Joined } from "@cation/proto/client/v1/client";
 import { SignalSession } from "@cation/client/signal-session";
-import type { SessionEnvironment, Socket, SocketHandlers } from "@cation/client/session-environment";
+import type { SessionEnvironment } from "@cation/client/session-environment";
 import type { Clock } from "@cation/service-kit/clock";
+import { openNodeSocket } from "./node-socket.ts";
 import type { LinkHandler, SignalLink } from "./signal-link.ts";
 
 /** Where and as whom to join. */
@@ -70,34 +71,13 @@ export async function joinBySignal(
 /** Over a line that is cut nothing is sent any more, not even a goodbye. */
 function environmentOf(clock: Clock, random: () => number, line: { readonly isCut: boolean }): SessionEnvironment {
   return {
-    createSocket: (url, protocol, handlers) => openSocket(url, protocol, handlers, line),
+    createSocket: (url, protocol, handlers) => openNodeSocket(url, protocol, handlers, () => line.isCut),
     nowMs: () => clock.nowMs(),
     random,
     setTimer: (callback, delayMs) => {
       const timer = clock.setTimer(delayMs, callback);
       return () => timer.cancel();
     },
-  };
-}
-
-function openSocket(
-  url: string,
-  protocol: string,
-  handlers: SocketHandlers,
-  line: { readonly isCut: boolean },
-): Socket {
-  const socket = new WebSocket(url, protocol);
-  socket.binaryType = "arraybuffer";
-  socket.addEventListener("open", () => handlers.onOpen());
-  socket.addEventListener("message", ({ data }: { data: string | ArrayBuffer }) =>
-    handlers.onMessage(typeof data === "string" ? data : new Uint8Array(data)),
-  );
-  socket.addEventListener("close", ({ code, reason }) => handlers.onClose(code, reason));
-  return {
-    send: (data) => {
-      if (!line.isCut) socket.send(data as Uint8Array<ArrayBuffer>);
-    },
-    close: (code, reason) => socket.close(code, reason),
   };
 }
 
