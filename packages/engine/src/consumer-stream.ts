@@ -339,7 +339,7 @@ export class ConsumerStream {
     head.originalSequence = -1;
     head.absSendTime = stamps.absSendTimeOf(entry);
     head.transportSequence = stamps.transportSequenceOf(entry);
-    this.transport.bandwidth?.estimator.onSentAgain(seqOf(head.transportSequence));
+    this.transport.bandwidth?.onSentAgain(seqOf(head.transportSequence));
     return true;
   }
 

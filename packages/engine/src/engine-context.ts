@@ -1,6 +1,7 @@
 import { BandwidthControl } from "./bandwidth/bandwidth-control.ts";
 import type { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
 import { DemandWatcher } from "./demand/demand-watcher.ts";
+import { SentLog } from "./bandwidth/sent-log.ts";
 import type { EngineConfig } from "./engine-config.ts";
 import type { EngineEvents } from "./engine-events.ts";
 import type { DropCounters } from "./drop-reason.ts";
@@ -40,6 +41,7 @@ export class EngineContext {
   readonly demand: DemandWatcher;
   readonly forwarder = new PacketForwarder(this);
   readonly transports = new TransportTable();
+  readonly sentLog = new SentLog(this.transports);
   /** Rows of outgoing streams that no source feeds. */
   readonly idleStreams = new StreamTable();
   /** When the next report of any transport is due. */
@@ -72,7 +74,7 @@ export class EngineContext {
     this.feedback = feedback;
     this.arrivals = arrivals;
     this.quality = quality;
-    this.bandwidth = new BandwidthControl(config.bandwidth, events, (transport, targetBps, nowUs) => {
+    this.bandwidth = new BandwidthControl(config.bandwidth, events, this.sentLog, (transport, targetBps, nowUs) => {
       if (config.allocateByEstimate) this.retarget(transport, targetBps, nowUs);
     });
     this.slots = new SlotIndex(store.slotCount);

@@ -13,7 +13,7 @@ import type { Producer } from "./producer.ts";
 import type { Random } from "./random.ts";
 import type { SendBatch } from "./send-batch.ts";
 import type { StreamDemux } from "./stream-demux.ts";
-import { TransportWord } from "./transport-table.ts";
+import { TransportDouble, TransportWord } from "./transport-table.ts";
 import type { TransportTable } from "./transport-table.ts";
 
 const REMEMBERED_STREAMS = 4096;
@@ -59,8 +59,6 @@ export class EngineTransport {
   nextReportUs: number;
   closed = false;
 
-  sentPackets = 0;
-  sentBytes = 0;
   receivedPackets = 0;
   receivedBytes = 0;
 
@@ -112,6 +110,15 @@ export class EngineTransport {
     }
     this.#onAllocated = onChanged;
     this.allocator.run(audioBps, nowUs);
+  }
+
+  /** Packets that have left, RTCP included. */
+  get sentPackets(): number {
+    return this.#table.f64[(this.row >> 1) + TransportDouble.SENT_PACKETS];
+  }
+
+  get sentBytes(): number {
+    return this.#table.f64[(this.row >> 1) + TransportDouble.SENT_BYTES];
   }
 
   /** What a completion will bring back of the next record: the transport-wide number that was taken for it. */

@@ -33,6 +33,7 @@ import { SendOutcome } from "./send-batch.ts";
 import { SinkSet } from "./sink-set.ts";
 import type { EngineStats } from "./stats.ts";
 import { StreamDemux } from "./stream-demux.ts";
+import { TransportDouble, TransportWord } from "./transport-table.ts";
 
 const RECEIVE_RECORD_WORDS = RECEIVE_RECORD_BYTES / 4;
 const COMPLETION_RECORD_WORDS = COMPLETION_RECORD_BYTES / 4;
@@ -128,12 +129,12 @@ export class Engine {
     this.#context.bandwidth.close(transport);
     this.#transports.delete(handle | 0);
     this.#context.settle(this.#nowUs);
-    transport.releaseRow();
     this.#context.sinks.remove(transport.sink);
     this.#closed.receivedPackets += transport.receivedPackets;
     this.#closed.receivedBytes += transport.receivedBytes;
     this.#closed.sentPackets += transport.sentPackets;
     this.#closed.sentBytes += transport.sentBytes;
+    transport.releaseRow();
   }
 
   hasTransport(handle: TransportHandle): boolean {
@@ -267,6 +268,8 @@ export class Engine {
 
   /** Takes what became of sent records. */
   onCompletions(batch: CompletionBatch): void {
+    const { transports, sentLog } = this.#context;
+    const { i32, f64 } = transports;
     for (let i = 0; i < batch.count; i++) {
       const word = i * COMPLETION_RECORD_WORDS;
       const outcome = batch.u8[4 * word + 8];
@@ -274,12 +277,14 @@ export class Engine {
         this.drops.add(dropReasonOf(outcome));
         continue;
       }
-      const transport = this.#transports.get(batch.u32[word] | 0);
-      if (transport === undefined) continue;
-      transport.sentPackets++;
+      const row = transports.rowOf(batch.u32[word] | 0);
+      if (row < 0) continue;
       const bytes = batch.u32[word + 3];
-      transport.sentBytes += bytes;
-      transport.bandwidth?.onSent(batch.u32[word + 1], bytes, batch.f64[(word >> 1) + 2]);
+      f64[(row >> 1) + TransportDouble.SENT_PACKETS]++;
+      f64[(row >> 1) + TransportDouble.SENT_BYTES] += bytes;
+      if (i32[row + TransportWord.LOGS_SENT] === 0) continue;
+      if (sentLog.add(row, batch.u32[word + 1], bytes, batch.f64[(word >> 1) + 2])) continue;
+      this.#transports.get(batch.u32[word] | 0)?.bandwidth?.takeSent();
     }
   }
 

@@ -2,6 +2,7 @@ import type { EngineEvents } from "../engine-events.ts";
 import type { EngineTransport } from "../engine-transport.ts";
 import { FeedbackBatch } from "./feedback-batch.ts";
 import type { BandwidthConfig } from "./send-side-bandwidth-estimator.ts";
+import type { SentLog } from "./sent-log.ts";
 import { TransportBandwidth } from "./transport-bandwidth.ts";
 
 const POLL_US = 25_000;
@@ -11,6 +12,7 @@ export class BandwidthControl {
   readonly #config: BandwidthConfig;
   readonly #retarget: (transport: EngineTransport, targetBps: number, nowUs: number) => void;
   readonly #events: EngineEvents;
+  readonly #sentLog: SentLog;
   /** Scratch memory of all estimators. */
   readonly #batch = new FeedbackBatch();
   readonly #transports: TransportBandwidth[] = [];
@@ -20,11 +22,13 @@ export class BandwidthControl {
   constructor(
     config: BandwidthConfig,
     events: EngineEvents,
+    sentLog: SentLog,
     retarget: (transport: EngineTransport, targetBps: number, nowUs: number) => void,
   ) {
     this.#config = config;
     this.#retarget = retarget;
     this.#events = events;
+    this.#sentLog = sentLog;
   }
 
   /** When something is due. */
@@ -35,7 +39,7 @@ export class BandwidthControl {
   /** A transport begins to send to a client. */
   open(transport: EngineTransport, nowUs: number): void {
     if (transport.bandwidth !== undefined) return;
-    const bandwidth = new TransportBandwidth(transport, this.#config, this.#batch);
+    const bandwidth = new TransportBandwidth(transport, this.#config, this.#batch, this.#sentLog);
     transport.bandwidth = bandwidth;
     this.#transports.push(bandwidth);
     this.#dueUs = Math.min(this.#dueUs, nowUs + POLL_US);

@@ -1,6 +1,8 @@
 import type { TransportFeedbackReader } from "@cation/rtp/rtcp-transport-feedback";
+import type { SeqNum } from "@cation/rtp/units";
 import type { EngineTransport } from "../engine-transport.ts";
 import type { FeedbackBatch } from "./feedback-batch.ts";
+import type { SentLog, SentLogReader } from "./sent-log.ts";
 import { isTracked, probeOfToken, sequenceOfToken } from "./send-token.ts";
 import { SendSideBandwidthEstimator } from "./send-side-bandwidth-estimator.ts";
 import type { BandwidthConfig } from "./send-side-bandwidth-estimator.ts";
@@ -18,12 +20,13 @@ export interface TransportEstimate {
 }
 
 /** Bandwidth of one transport that sends to a client: the estimator, fed by completions and by the client's RTCP. */
-export class TransportBandwidth {
+export class TransportBandwidth implements SentLogReader {
   readonly estimator: SendSideBandwidthEstimator;
   readonly transport: EngineTransport;
   /** Whether the client takes part in congestion control: without its feedback the estimate is a guess. */
   hasFeedback = false;
 
+  readonly #sentLog: SentLog;
   #connected = false;
   #toldEstimateBps = 0;
   #toldTargetBps = 0;
@@ -32,12 +35,19 @@ export class TransportBandwidth {
   #expectedPackets = 0;
   #lostPackets = 0;
 
-  constructor(transport: EngineTransport, config: BandwidthConfig, batch: FeedbackBatch) {
+  constructor(transport: EngineTransport, config: BandwidthConfig, batch: FeedbackBatch, sentLog: SentLog) {
     this.transport = transport;
+    this.#sentLog = sentLog;
+    sentLog.open(transport.row);
     this.estimator = new SendSideBandwidthEstimator(config, batch);
   }
 
-  /** An RTP packet has left, as its completion says. */
+  /** Takes what the log says of packets that have left. */
+  takeSent(): void {
+    this.#sentLog.read(this.transport.row, this);
+  }
+
+  /** A packet has left, as its completion says. For the log. */
   onSent(token: number, bytes: number, sentUs: number): void {
     if (!isTracked(token)) {
       this.estimator.onUntrackedSent(bytes, sentUs);
@@ -49,12 +59,20 @@ export class TransportBandwidth {
     this.estimator.onConnected(sentUs);
   }
 
+  /** A packet is sent again as it was, its transport-wide number included. */
+  onSentAgain(sequenceNumber: SeqNum): void {
+    this.takeSent();
+    this.estimator.onSentAgain(sequenceNumber);
+  }
+
   onFeedback(reader: TransportFeedbackReader, nowUs: number): void {
+    this.takeSent();
     this.hasFeedback = true;
     this.estimator.onFeedback(reader, nowUs);
   }
 
   onRemb(limitBps: number, nowUs: number): void {
+    this.takeSent();
     this.hasFeedback = true;
     this.estimator.onRemb(limitBps, nowUs);
   }
@@ -68,6 +86,7 @@ export class TransportBandwidth {
   /** A compound with reports has been read. */
   endReports(nowUs: number): void {
     if (this.#expectedPackets === 0) return;
+    this.takeSent();
     const fractionLost = Math.min(1, Math.max(0, this.#lostPackets / this.#expectedPackets));
     this.#expectedPackets = 0;
     this.#lostPackets = 0;
@@ -75,6 +94,7 @@ export class TransportBandwidth {
   }
 
   poll(nowUs: number): void {
+    this.takeSent();
     this.estimator.poll(nowUs);
   }
 
