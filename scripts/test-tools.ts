@@ -62,6 +62,13 @@ export const OPERATION_TOOLS: readonly TestTool[] = [
     versionArguments: ["--version"],
     usedFor: "npm run check:dashboards",
   },
+  {
+    program: "etcd",
+    debianPackage: "etcd-server",
+    brewFormula: "etcd",
+    versionArguments: ["--version"],
+    usedFor: "npm run check:cluster",
+  },
 ];
 
 /** Debian keeps servers where a user's PATH does not look. */

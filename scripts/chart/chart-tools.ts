@@ -7,9 +7,9 @@ import { writeCustomSchemas, writeKubernetesSchemas } from "./kubernetes-schemas
 /** Versions are pinned: a check must not change its mind overnight. */
 const HELM = "helm.sh/helm/v3/cmd/helm@v3.18.4";
 const KUBECONFORM = "github.com/yannh/kubeconform/cmd/kubeconform@v0.6.7";
-const KUBERNETES = "k8s.io/kubernetes@v1.33.2";
-const PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.83.0";
-const KEDA = "github.com/kedacore/keda/v2@v2.17.2";
+export const KUBERNETES = "k8s.io/kubernetes@v1.33.2";
+export const PROMETHEUS_OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.83.0";
+export const KEDA = "github.com/kedacore/keda/v2@v2.17.2";
 
 /** The Kubernetes that charts are rendered for and checked against. */
 export const KUBERNETES_VERSION = "1.33.2";
@@ -58,13 +58,14 @@ function ensureProgram(bin: string, module: string, print: (line: string) => voi
   return program;
 }
 
-function moduleFolder(module: string): string {
+/** Where Go keeps a module, which it fetches if need be. */
+export function moduleFolder(module: string): string {
   const options = { cwd: homedir(), maxBuffer: 1e8 };
   const output = execFileSync(findGo(), ["mod", "download", "-json", module], options).toString();
   return (JSON.parse(output) as { Dir: string }).Dir;
 }
 
-function findGo(): string {
+export function findGo(): string {
   const go = ["go", "/usr/local/go/bin/go"].find((name) => spawnSync(name, ["version"]).status === 0);
   if (go !== undefined) return go;
   throw new Error(

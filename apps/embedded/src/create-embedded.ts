@@ -16,6 +16,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { createProcessRegistry } from "@cation/service-kit/metrics";
 import type { Service } from "@cation/service-kit/service";
+import type { Tracer } from "@cation/service-kit/span";
 import { createSfu } from "@cation/sfu/create-sfu";
 import type { Sfu } from "@cation/sfu/create-sfu";
 import type { SfuConfig } from "@cation/sfu/sfu-config";
@@ -36,6 +37,7 @@ export interface EmbeddedDeps {
   /** Uniform in 0 … 1. */
   readonly random: () => number;
   readonly loggerFor: (service: string) => Logger;
+  readonly tracer?: Tracer | undefined;
 }
 
 export interface Embedded extends Service {
@@ -87,6 +89,7 @@ export async function createEmbedded(deps: EmbeddedDeps): Promise<Embedded> {
     clock,
     random,
     logger: loggerFor("signal"),
+    tracer: deps.tracer,
     ...(deps.tls ? { tls: deps.tls } : {}),
     registries: [islb.metrics, sfu.registry, createProcessRegistry()],
     info: () => ({ mode: "embedded", nodeId: sfu.nodeId, mediaBackend: sfu.mediaBackend, mediaPort: sfu.mediaPort }),

@@ -5,6 +5,7 @@ import { loadIslbConfig } from "@cation/islb/islb-config";
 import { systemClock } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { createLogger } from "@cation/service-kit/logger";
+import { openTracer } from "@cation/service-kit/open-tracer";
 import { runService } from "@cation/service-kit/service";
 import { loadSfuConfig } from "@cation/sfu/sfu-config";
 import { loadSignalConfig } from "@cation/signal/signal-config";
@@ -87,12 +88,16 @@ async function main(): Promise<void> {
   const addresses = findOpenAddresses(options);
   const loggerFor = (service: string) =>
     createLogger({ service, level: options.logLevel, format: "pretty", colors: process.stdout.isTTY });
+  const configs = readConfigs(options, addresses);
+  const { traceEndpoint: endpoint, traceSampleRatio: sampleRatio } = configs.signal;
+  const tracer = await openTracer({ service: "embedded", endpoint, sampleRatio });
   const embedded = await createEmbedded({
-    ...readConfigs(options, addresses),
+    ...configs,
     ...(await findTls(options, addresses)),
     clock: systemClock,
     random: Math.random,
     loggerFor,
+    tracer,
   });
   const service = {
     async start() {
@@ -104,7 +109,10 @@ async function main(): Promise<void> {
       process.stdout.write(formatBanner({ options, port, mediaPort, mediaBackend, addresses, room }));
     },
     drain: () => embedded.drain(),
-    close: () => embedded.close(),
+    async close() {
+      await embedded.close();
+      await tracer?.close();
+    },
   };
   const logger = loggerFor("embedded");
   await runService({

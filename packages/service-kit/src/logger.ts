@@ -2,6 +2,7 @@ import { pino } from "pino";
 import type { DestinationStream, Logger as PinoLogger } from "pino";
 import { createPrettyStream } from "./pretty-log.ts";
 import { redact } from "./redact.ts";
+import { currentSpan } from "./span.ts";
 
 /** A structured logger. `logger.info({ roomId }, "joined")`: fields first, then a short fixed sentence. */
 export type Logger = PinoLogger;
@@ -25,6 +26,12 @@ export interface LoggerOptions {
 
 const DEBUG_LEVEL = 20;
 
+/** Lines of traced work say which trace. */
+function readTraceId(): { traceId?: string } {
+  const traceId = currentSpan()?.traceId;
+  return traceId === undefined ? {} : { traceId };
+}
+
 /**
  * Makes the logger of a service. Secrets and tokens never reach the output; names, addresses and SDP do at debug level
  * and below only (see redact.ts for which keys).
@@ -37,6 +44,7 @@ export function createLogger(options: LoggerOptions): Logger {
       level: options.level,
       base: { service: options.service, ...options.bindings },
       timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: readTraceId,
       formatters: { level: (label) => ({ level: label }) },
       // redact() has written errors out already.
       serializers: { err: (err: unknown) => err },

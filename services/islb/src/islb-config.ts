@@ -2,6 +2,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import { loadConfig, toEnvName } from "@cation/service-kit/config";
 import type { ConfigSource } from "@cation/service-kit/config";
 import { LOG_LEVELS } from "@cation/service-kit/logger";
+import { traceSettings } from "@cation/service-kit/trace-settings";
 import { Type } from "typebox";
 import type { Static } from "typebox";
 import { PLACEMENT_NAMES } from "./placement/strategies.ts";
@@ -115,6 +116,7 @@ export const islbConfigSchema = Type.Object({
   grpcCertFile: Type.Optional(Type.String({ minLength: 1, description: "PEM." })),
   grpcKeyFile: Type.Optional(Type.String({ minLength: 1, description: "PEM." })),
   drainTimeoutMs: Type.Integer({ minimum: 0, default: 5_000, description: "Then the process stops anyway." }),
+  ...traceSettings,
   logLevel: Type.Enum([...LOG_LEVELS], { default: "info" }),
   logFormat: Type.Enum(["json", "pretty"], { default: "json" }),
   ...decisions,

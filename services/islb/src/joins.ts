@@ -1,5 +1,6 @@
 import type { JoinRequest, JoinResponse } from "@cation/proto/islb/v1/islb";
 import type { RoomOccupancy } from "@cation/cluster/store/room-store";
+import { traced } from "@cation/service-kit/span";
 import { publishChange } from "./islb-context.ts";
 import type { IslbContext } from "./islb-context.ts";
 import { makeParticipantId } from "./participant-id.ts";
@@ -29,7 +30,8 @@ export async function join(context: IslbContext, request: JoinRequest): Promise<
     joinedAtMs: clock.nowMs(),
     metadata: request.metadata,
   };
-  const joined = await store.joinRoom({ roomId, participant, maxParticipants: request.maxParticipants });
+  const { maxParticipants } = request;
+  const joined = await traced("store join", {}, () => store.joinRoom({ roomId, participant, maxParticipants }));
   publishChange(context, joined);
   if (seemsFull) await reserve();
   const room = await context.relayPlans.include(joined.room, node.nodeId, occupancy);

@@ -16,6 +16,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import { createLogger } from "@cation/service-kit/logger";
 import type { Logger } from "@cation/service-kit/logger";
 import { createProcessRegistry } from "@cation/service-kit/metrics";
+import { openTracer } from "@cation/service-kit/open-tracer";
 import { runService } from "@cation/service-kit/service";
 import type { Service } from "@cation/service-kit/service";
 import { createIslb } from "./create-islb.ts";
@@ -73,6 +74,8 @@ function createProbe(grpc: { tls?: GrpcTls }): NodeProbe {
 async function main(): Promise<void> {
   const config = loadIslbConfig(process.env);
   const logger = createLogger({ service: "islb", level: config.logLevel, format: config.logFormat });
+  const { traceEndpoint: endpoint, traceSampleRatio: sampleRatio } = config;
+  const tracer = await openTracer({ service: "islb", endpoint, sampleRatio });
   const grpc = readGrpcTls(config);
   const redisTls = readPem(config.redisCaFile, config.redisCertFile, config.redisKeyFile);
   const redis = new RedisConnection({
@@ -85,6 +88,7 @@ async function main(): Promise<void> {
   const events = new NatsEventBus({
     urls: config.natsUrls,
     name: "islb",
+    tracer,
     ...(natsTls && { tls: natsTls }),
     clock: systemClock,
     onConnection: createConnectionLog(logger, "NATS"),
@@ -101,6 +105,7 @@ async function main(): Promise<void> {
     probe: createProbe(grpc),
   });
   const server = new GrpcServer({
+    tracer,
     ...grpc,
     onInternalError: (err, method) => logger.error({ err, method }, "call failed"),
   });
@@ -130,6 +135,7 @@ async function main(): Promise<void> {
       await islb.close();
       await Promise.all([server.close(), admin.close(), events.close()]);
       await redis.close();
+      await tracer?.close();
     },
   };
   const { drainTimeoutMs } = config;

@@ -4,6 +4,7 @@ import { TransportState_State } from "@cation/proto/client/v1/client";
 import type { LocalDescription } from "@cation/webrtc/sdp/local-description";
 import type { TransportState } from "@cation/webrtc/transport-state";
 import type { RemoteDescription } from "@cation/webrtc/webrtc-transport";
+import type { MediaMilestone } from "./media-milestones.ts";
 
 /** One ICE and DTLS association with a client, known to the WebRTC server and to the engine. */
 export interface ClientTransport {
@@ -25,6 +26,8 @@ export interface ClientTransportOptions {
   readonly extensions: HeaderExtensionIds;
   /** Not called for what `close` does. */
   readonly onState: (state: TransportState) => void;
+  /** Told what happens first on it, where somebody wants to know. */
+  readonly onMilestone?: ((milestone: MediaMilestone) => void) | undefined;
 }
 
 /** Opens transports to clients: the worker that carries the room. */

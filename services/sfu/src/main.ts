@@ -14,6 +14,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import { createLogger } from "@cation/service-kit/logger";
 import type { Logger } from "@cation/service-kit/logger";
 import { createProcessRegistry } from "@cation/service-kit/metrics";
+import { openTracer } from "@cation/service-kit/open-tracer";
 import { runService } from "@cation/service-kit/service";
 import type { Service } from "@cation/service-kit/service";
 import { createSfu } from "./create-sfu.ts";
@@ -47,12 +48,15 @@ function createConnectionLog(logger: Logger, isClosing: () => boolean) {
 async function main(): Promise<void> {
   const config = loadSfuConfig(process.env);
   const logger = createLogger({ service: "sfu", level: config.logLevel, format: config.logFormat });
+  const { traceEndpoint: endpoint, traceSampleRatio: sampleRatio } = config;
+  const tracer = await openTracer({ service: "sfu", endpoint, sampleRatio });
   const grpc = readGrpcTls(config);
   const islb = grpcClient<IslbService>(IslbServiceDefinition, config.islbAddresses.join(","), grpc);
   let closing = false;
   const events = new NatsEventBus({
     urls: config.natsUrls,
     name: "sfu",
+    tracer,
     clock: systemClock,
     onConnection: createConnectionLog(logger, () => closing),
   });
@@ -68,6 +72,7 @@ async function main(): Promise<void> {
   });
   const server = new GrpcServer({
     ...grpc,
+    tracer,
     onInternalError: (err, method) => logger.error({ err, method }, "call failed"),
   });
   server.add(SfuServiceDefinition, sfu.service);
@@ -100,6 +105,7 @@ async function main(): Promise<void> {
       await sfu.close();
       await Promise.all([server.close(), admin.close(), events.close()]);
       islb.close();
+      await tracer?.close();
     },
   };
   const { drainTimeoutMs } = config;

@@ -21,6 +21,7 @@ import type { TransportState } from "@cation/webrtc/transport-state";
 import { WebRtcServer } from "@cation/webrtc/webrtc-server";
 import type { TransportTimeouts } from "@cation/webrtc/webrtc-transport";
 import type { ClientTransport, ClientTransportOpener, ClientTransportOptions } from "./client-transport.ts";
+import { MediaMilestones } from "./media-milestones.ts";
 import { MediaTimings } from "./media-timings.ts";
 import { ProducerMutes } from "./producer-mutes.ts";
 import type { PublisherMedia } from "./publisher-connection.ts";
@@ -60,6 +61,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   readonly engine: Engine;
   readonly webrtc: WebRtcServer;
   readonly timings = new MediaTimings();
+  readonly #milestones = new MediaMilestones();
   readonly #options: MediaWorkerOptions;
   readonly #sink: PacketSink;
   readonly #mutes = new ProducerMutes();
@@ -103,7 +105,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     this.#poll();
   }
 
-  openClientTransport({ cname, extensions, onState }: ClientTransportOptions): ClientTransport {
+  openClientTransport({ cname, extensions, onState, onMilestone }: ClientTransportOptions): ClientTransport {
     const { engine } = this;
     const openedUs = this.nowUs();
     let wasConnected = false;
@@ -116,6 +118,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     };
     const transport = this.webrtc.createTransport({ handler: { onStateChange } });
     engine.openTransport(transport.handle, this.#sink, { extensions, cname });
+    if (onMilestone) this.#milestones.watch(transport.handle, onMilestone);
     const sessionId = String(this.#options.random.nextUint32());
     let version = 0;
     return {
@@ -134,6 +137,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
       setRemote: (remote) => transport.setRemote(remote),
       restartIce: () => transport.restartIce(),
       close: () => {
+        this.#milestones.forget(transport.handle);
         engine.closeTransport(transport.handle);
         transport.close();
       },
@@ -235,10 +239,14 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
 
   #createHandler(): EngineHandler {
     return {
-      onProducerStream: () => undefined,
       onDemand: (producer, demand) => this.#onDemand.get(producer)?.(demand),
       onAllocation: (consumer) => this.#onAllocation.get(consumer)?.(),
-      onConsumerSource: (consumer) => this.timings.sourced(consumer, this.nowUs()),
+      onProducerStream: (producer) => this.#milestones.received(producer, "first rtp received"),
+      onProducerKeyframe: (producer) => this.#milestones.received(producer, "first keyframe received"),
+      onConsumerSource: (consumer) => {
+        this.timings.sourced(consumer, this.nowUs());
+        this.#milestones.sourced(consumer);
+      },
       onConsumerClosed: (consumer) => this.timings.forget(consumer),
     };
   }

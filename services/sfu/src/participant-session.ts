@@ -1,6 +1,6 @@
 import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { Event, Joined, ServerMessage } from "@cation/proto/client/v1/client";
-import type { PeerConnectionRole } from "@cation/proto/client/v1/client";
+import { PeerConnectionRole } from "@cation/proto/client/v1/client";
 import type { Error as ProtoError } from "@cation/proto/common/v1/common";
 import type { SessionDown } from "@cation/proto/sfu/v1/sfu";
 import { LeaveReason } from "@cation/proto/state/v1/state";
@@ -13,6 +13,7 @@ import { EventLog } from "./event-log.ts";
 import type { EventBody } from "./event-log.ts";
 import type { PublisherConnection } from "./publisher-connection.ts";
 import type { SubscriberConnection } from "./subscriber-connection.ts";
+import { SessionTrace } from "./session-trace.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /** How long a session waits for a client without a stream. */
@@ -61,6 +62,8 @@ export class ParticipantSession {
   readonly subscriptions: Subscriptions;
   readonly publisher: PublisherConnection;
   readonly subscriber: SubscriberConnection;
+  /** Of the join that made it, where that is traced. */
+  readonly trace: SessionTrace | undefined;
   readonly #options: ParticipantSessionOptions;
   readonly #log = new EventLog();
   #stream: SessionStream | undefined;
@@ -73,6 +76,10 @@ export class ParticipantSession {
     this.participant = options.participant;
     this.subscriptions = options.subscriptions;
     this.#toldCount = options.room.participantCount;
+    this.trace = SessionTrace.begin(options.clock, {
+      "cation.participant_id": this.participantId,
+      "cation.node_id": options.room.nodeId,
+    });
     const { publisher, subscriber } = options.connect(this);
     this.publisher = publisher;
     this.subscriber = subscriber;
@@ -133,6 +140,7 @@ export class ParticipantSession {
   }
 
   tellTransportState(role: PeerConnectionRole, state: TransportState): void {
+    this.trace?.changed(role === PeerConnectionRole.PUBLISHER ? "publisher" : "subscriber", state);
     if (state !== "new") this.tell({ $case: "transportState", value: { role, state: toStateMessage(state) } });
   }
 
@@ -153,6 +161,7 @@ export class ParticipantSession {
     if (this.#ended) return;
     this.tell({ $case: "sessionEnded", value: { reason, error } });
     this.#ended = true;
+    this.trace?.end();
     this.#grace?.cancel();
     this.subscriber.close();
     this.publisher.close();

@@ -13,6 +13,7 @@ import type { PublisherOffer as ParsedOffer } from "@cation/webrtc/sdp/publisher
 import type { TransportState } from "@cation/webrtc/transport-state";
 import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
 import type { LocalTracks } from "./local-tracks.ts";
+import type { MediaMilestone } from "./media-milestones.ts";
 import { compareMedia, mergeExtensions, readSentMedia, toProducerParams, toTrackRecord } from "./published-media.ts";
 import type { MediaChange, SentMedia } from "./published-media.ts";
 import { readSdp } from "./sdp-errors.ts";
@@ -45,6 +46,10 @@ export interface PublisherConnectionOptions {
   readonly onState: (state: TransportState) => void;
   /** Others want other layers of a track than before. */
   readonly onDemand: (trackId: string, demand: LayerDemand) => void;
+  /** A transport is opened. */
+  readonly onOpen: () => void;
+  /** Told what happens first on it, where somebody wants to know. */
+  readonly onMilestone: ((milestone: MediaMilestone) => void) | undefined;
 }
 
 /** The room as islb has it, as far as it is read here. */
@@ -187,6 +192,7 @@ export class PublisherConnection {
     const transport = media.openClientTransport({
       cname,
       extensions: mergeExtensions(offer),
+      onMilestone: this.#options.onMilestone,
       onState: (state) => {
         if (this.#transport !== transport) return;
         this.#options.onState(state);
@@ -194,6 +200,7 @@ export class PublisherConnection {
         if (state === "closed") this.#reset();
       },
     });
+    this.#options.onOpen();
     return transport;
   }
 

@@ -12,8 +12,10 @@ import type { Participant, ParticipantLeft, RoomEvent, Track, TrackMuted } from 
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
+import { currentSpan } from "@cation/service-kit/span";
 import type { ClientTransportOpener } from "./client-transport.ts";
 import type { LocalTracks } from "./local-tracks.ts";
+import type { MediaMilestone } from "./media-milestones.ts";
 import type { PacedWork } from "./paced-work.ts";
 import { ParticipantSession } from "./participant-session.ts";
 import type { SessionConnections } from "./participant-session.ts";
@@ -131,7 +133,9 @@ export class Room {
 
   /** An event of the room, perhaps late, twice, or after one that was lost. */
   receive(event: RoomEvent): void {
+    const span = currentSpan()?.child("room event", { attributes: { "cation.change": event.change?.$case ?? "none" } });
     if (!this.#closed && this.#replica.applyEvent(event) === "gap") this.#scheduleRead(GAP_PATIENCE_MS);
+    span?.end();
   }
 
   /** What is known may be old: reads the room from islb. */
@@ -201,6 +205,8 @@ export class Room {
 
   #connect(session: ParticipantSession): SessionConnections {
     const { nodeId, clock, random, work, logger, islb, media, tracks } = this.#deps;
+    const { trace } = session;
+    const onMilestone = trace && ((milestone: MediaMilestone) => trace.reached(milestone));
     const publisher = new PublisherConnection({
       participant: session.participant,
       roomId: this.roomId,
@@ -214,6 +220,8 @@ export class Room {
       onStale: () => this.requestRead(),
       onState: (state) => session.tellTransportState(PeerConnectionRole.PUBLISHER, state),
       onDemand: (trackId, demand) => session.tellDemands(new Map([[trackId, demand]])),
+      onOpen: () => trace?.opened("publisher"),
+      onMilestone,
     });
     const subscriber = new SubscriberConnection({
       participantId: session.participantId,
@@ -227,6 +235,8 @@ export class Room {
       onOffer: (offer) => session.tell({ $case: "subscriberOffer", value: offer }),
       onState: (state) => session.tellTransportState(PeerConnectionRole.SUBSCRIBER, state),
       onAllocations: (changed) => session.tell({ $case: "trackAllocations", value: { tracks: changed } }),
+      onOpen: () => trace?.opened("subscriber"),
+      onMilestone,
     });
     return { publisher, subscriber };
   }

@@ -1,6 +1,7 @@
 import type { SessionUp, SessionDown } from "@cation/proto/sfu/v1/sfu";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import { CodedError, toCodedError, toProtoError } from "@cation/service-kit/coded-error";
+import { currentSpan, runInSpan, runOutsideSpan } from "@cation/service-kit/span";
 import type { Logger } from "@cation/service-kit/logger";
 import type { OpenedSession } from "./room.ts";
 import type { RoomRegistry } from "./room-registry.ts";
@@ -27,18 +28,21 @@ export class SessionService {
   /** Serves one stream. */
   serve(requests: AsyncIterable<SessionUp>): AsyncIterable<SessionDown> {
     let opened: OpenedSession | undefined;
+    const caller = currentSpan();
     const channel = new SessionChannel((closed) => opened?.session.detach(closed));
     const pump = async (): Promise<void> => {
       for await (const { up } of requests) {
         if (opened && up?.$case === "request") {
-          void this.#answer(opened, up.value, channel);
+          const current = opened;
+          void runInSpan(current.session.trace?.span, () => this.#answer(current, up.value, channel));
         } else if (!opened) {
-          opened = this.#begin(up, channel);
+          opened = runInSpan(caller, () => this.#begin(up, channel));
           if (!opened) break;
         }
       }
     };
-    pump()
+    // The stream lives for hours, the join that it belongs to for seconds.
+    runOutsideSpan(pump)
       .catch((error: unknown) => this.#options.logger.debug({ err: error }, "session stream broke"))
       .finally(() => {
         opened?.session.detach(channel);

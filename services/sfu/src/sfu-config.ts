@@ -2,6 +2,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import { loadConfig, toEnvName } from "@cation/service-kit/config";
 import type { ConfigSource } from "@cation/service-kit/config";
 import { LOG_LEVELS } from "@cation/service-kit/logger";
+import { traceSettings } from "@cation/service-kit/trace-settings";
 import { Type } from "typebox";
 import type { Static } from "typebox";
 
@@ -99,6 +100,7 @@ export const sfuConfigSchema = Type.Object({
   maxPacketsPerSecond: Type.Integer({ minimum: 1, default: 150_000, description: "Counts as full." }),
   maxEgressBps: Type.Integer({ minimum: 1, default: 1_000_000_000, description: "Counts as full." }),
   drainTimeoutMs: Type.Integer({ minimum: 0, default: 30_000, description: "Then the process stops anyway." }),
+  ...traceSettings,
   logLevel: Type.Enum([...LOG_LEVELS], { default: "info" }),
   logFormat: Type.Enum(["json", "pretty"], { default: "json" }),
 });

@@ -10,6 +10,8 @@ import { AllocationTeller } from "./allocation-teller.ts";
 import type { RationedTrack } from "./allocation-teller.ts";
 import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
 import type { PacedWork } from "./paced-work.ts";
+import type { ProducerListener } from "./relay/relay-hub.ts";
+import type { MediaMilestone } from "./media-milestones.ts";
 import { readSdp } from "./sdp-errors.ts";
 import { SubscribedTrack } from "./subscribed-track.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
@@ -35,6 +37,10 @@ export interface SubscriberConnectionOptions {
   readonly onState: (state: TransportState) => void;
   /** The network's share for these tracks is another one. */
   readonly onAllocations: (tracks: TrackAllocation[]) => void;
+  /** A transport is opened. */
+  readonly onOpen: () => void;
+  /** Told what happens first on it, where somebody wants to know. */
+  readonly onMilestone: ((milestone: MediaMilestone) => void) | undefined;
 }
 
 /**
@@ -197,10 +203,12 @@ export class SubscriberConnection {
       cname: this.#options.participantId,
       // What the client sends here is RTCP.
       extensions: NO_HEADER_EXTENSIONS,
+      onMilestone: this.#options.onMilestone,
       onState: (state) => {
         if (this.#transport === transport) this.#transportChanged(state);
       },
     });
+    this.#options.onOpen();
     return transport;
   }
 

@@ -3,6 +3,8 @@ import { CodedError, toCodedError, toProtoError } from "@cation/service-kit/code
 import { setRepeatingTimer } from "@cation/service-kit/clock";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import type { Logger } from "@cation/service-kit/logger";
+import { runInSpan } from "@cation/service-kit/span";
+import type { Tracer } from "@cation/service-kit/span";
 import type { WebSocket } from "ws";
 import type { ClientCodec } from "./client-codec.ts";
 import type { ClientRequest, RequestKind, RequestOf } from "./client-request.ts";
@@ -31,6 +33,7 @@ export interface ClientConnectionDeps {
   readonly logger: Logger;
   readonly metrics: SignalMetrics;
   readonly limits: ConnectionLimits;
+  readonly tracer?: Tracer | undefined;
   /** Called once, when the socket is gone. */
   readonly onClosed: (connection: ClientConnection) => void;
 }
@@ -173,15 +176,22 @@ export class ClientConnection {
   }
 
   async #enter(requestId: number, request: Extract<ClientRequest, { $case: "join" | "resume" }>): Promise<void> {
-    const { opener, clock, metrics } = this.#deps;
+    const { opener, clock, metrics, tracer } = this.#deps;
+    const span = tracer?.root(request.$case, { kind: "server" });
     const startedMs = clock.monotonicMs();
     this.#state = "entering";
     try {
-      const session = await (request.$case === "join" ? opener.join(request.value) : opener.resume(request.value));
+      const session = await runInSpan(span, () =>
+        request.$case === "join" ? opener.join(request.value) : opener.resume(request.value),
+      );
+      const { roomId, participantId } = session.reference;
+      span?.set({ "cation.room_id": roomId, "cation.participant_id": participantId });
+      span?.end();
       if (this.#isClosed()) return session.abandon();
       metrics.joinDuration.observe({ kind: request.$case }, (clock.monotonicMs() - startedMs) / 1000);
       this.#begin(requestId, request.$case, session);
     } catch (error) {
+      span?.end(error);
       if (this.#isClosed()) return;
       this.#state = "new";
       this.#refuse(requestId, request.$case, toCodedError(error));

@@ -8,6 +8,7 @@ import { CodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { createMetricsRegistry } from "@cation/service-kit/metrics";
 import type { Service } from "@cation/service-kit/service";
+import type { Tracer } from "@cation/service-kit/span";
 import { fastify } from "fastify";
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
@@ -33,6 +34,8 @@ export interface SignalDeps {
   /** Uniform in 0 … 1. */
   readonly random: () => number;
   readonly logger: Logger;
+  /** Begins a trace with each join. */
+  readonly tracer?: Tracer | undefined;
   /** Serves https and wss. PEM. */
   readonly tls?: { readonly key: string; readonly cert: string };
   /** Shown on /metrics beside signal's own: of the process, and of services in the same process. */
@@ -182,9 +185,10 @@ class SignalServer implements Signal {
   }
 
   #createConnectionDeps(): ClientConnectionDeps {
-    const { clock, logger, config } = this.#deps;
+    const { clock, logger, config, tracer } = this.#deps;
     const metrics = createSignalMetrics(this.#registry);
     return {
+      tracer,
       clock,
       logger,
       metrics,

@@ -7,6 +7,7 @@ import { systemClock } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { createLogger } from "@cation/service-kit/logger";
 import { createProcessRegistry } from "@cation/service-kit/metrics";
+import { openTracer } from "@cation/service-kit/open-tracer";
 import { runService } from "@cation/service-kit/service";
 import type { Service } from "@cation/service-kit/service";
 import { createSignal } from "./create-signal.ts";
@@ -30,6 +31,8 @@ async function main(): Promise<void> {
   const config = loadSignalConfig(process.env);
   const { logLevel: level, logFormat: format } = config;
   const logger = createLogger({ service: "signal", level, format, colors: process.stdout.isTTY });
+  const { traceEndpoint: endpoint, traceSampleRatio: sampleRatio } = config;
+  const tracer = await openTracer({ service: "signal", endpoint, sampleRatio });
   const grpc = readGrpcTls(config);
   const islb = grpcClient<IslbService>(IslbServiceDefinition, config.islbAddresses.join(","), grpc);
   const sfus = new SfuClients(systemClock, grpc);
@@ -40,6 +43,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     random: Math.random,
     logger,
+    tracer,
     registries: [createProcessRegistry()],
     ...readHttpTls(config),
   });
@@ -50,6 +54,7 @@ async function main(): Promise<void> {
       await signal.close();
       sfus.close();
       islb.close();
+      await tracer?.close();
     },
   };
   const { drainTimeoutMs } = config;

@@ -1,4 +1,5 @@
 import { LOG_LEVELS } from "@cation/service-kit/logger";
+import { traceSettings } from "@cation/service-kit/trace-settings";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { loadConfig, toEnvName } from "@cation/service-kit/config";
 import type { ConfigSource } from "@cation/service-kit/config";
@@ -100,6 +101,7 @@ export const signalConfigSchema = Type.Object({
   }),
   drainSpreadMs: Type.Integer({ minimum: 0, default: 5000, description: "Over which a drain closes connections." }),
   drainTimeoutMs: Type.Integer({ minimum: 0, default: 15_000, description: "Then the process stops anyway." }),
+  ...traceSettings,
   logLevel: Type.Enum([...LOG_LEVELS], { default: "info" }),
   logFormat: Type.Enum(["json", "pretty"], { default: "json" }),
 });

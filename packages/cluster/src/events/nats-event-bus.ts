@@ -1,5 +1,7 @@
-import { connect } from "@nats-io/transport-node";
-import type { Msg, NatsConnection, Subscription as NatsSubscription } from "@nats-io/transport-node";
+import { connect, headers } from "@nats-io/transport-node";
+import type { Msg, MsgHdrs, NatsConnection, Subscription as NatsSubscription } from "@nats-io/transport-node";
+import { currentSpan, runInSpan } from "@cation/service-kit/span";
+import type { Tracer } from "@cation/service-kit/span";
 import { sleep } from "@cation/service-kit/clock";
 import type { Clock } from "@cation/service-kit/clock";
 import type { EventBus, EventBusStats, EventHandler, ReconnectHandler, Subscription } from "./event-bus.ts";
@@ -12,10 +14,13 @@ export interface NatsEventBusOptions extends NatsOptions {
   readonly clock: Clock;
   /** Told when the server is reached, and when it is lost or an attempt fails (with why). For the log. */
   readonly onConnection?: (connected: boolean, error?: unknown) => void;
+  /** Carries traces from publishers to handlers. */
+  readonly tracer?: Tracer | undefined;
   /** Bytes that may be published and not yet taken by the server; more are dropped. */
   readonly maxUnacknowledgedBytes?: number;
 }
 
+const TRACE_HEADER = "traceparent";
 const CONNECT_INTERVAL_MS = 500;
 const CLOSE_TIMEOUT_MS = 2_000;
 /** After so many bytes the server is asked how far it is. */
@@ -75,7 +80,7 @@ export class NatsEventBus implements EventBus {
     }
     try {
       // A copy, since the client sends in a later turn.
-      this.#nats.publish(subject, Uint8Array.from(payload));
+      this.#nats.publish(subject, Uint8Array.from(payload), traceOptions());
       this.#stats.published += 1;
     } catch {
       // Too large for the server, or just closed.
@@ -185,7 +190,8 @@ export class NatsEventBus implements EventBus {
     entry.nats = this.#nats.subscribe(subject, {
       callback: (error: Error | null, message: Msg) => {
         if (error || this.#aborter.signal.aborted) return;
-        const { called, failed } = entry.handlers.call(message.data, message.subject);
+        const span = this.#options.tracer?.remote(message.headers?.get(TRACE_HEADER));
+        const { called, failed } = runInSpan(span, () => entry.handlers.call(message.data, message.subject));
         this.#stats.delivered += called;
         this.#stats.handlerErrors += failed;
       },
@@ -214,4 +220,13 @@ export class NatsEventBus implements EventBus {
     this.#lossy = false;
     this.#tellOfLoss();
   }
+}
+
+/** The present trace as a header of the message, where there is one. */
+function traceOptions(): { headers: MsgHdrs } | undefined {
+  const span = currentSpan();
+  if (span === undefined) return undefined;
+  const carried = headers();
+  carried.set(TRACE_HEADER, span.traceparent);
+  return { headers: carried };
 }

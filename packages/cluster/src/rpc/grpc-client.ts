@@ -1,7 +1,9 @@
-import { Client } from "@grpc/grpc-js";
+import { Client, Metadata } from "@grpc/grpc-js";
 import type { ServiceError } from "@grpc/grpc-js";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { ErrorCode } from "@cation/service-kit/coded-error";
+import { currentSpan, finishWith } from "@cation/service-kit/span";
+import type { Span } from "@cation/service-kit/span";
 import { methodPath } from "./definition.ts";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition, StreamMethodKey } from "./definition.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./duplex.ts";
@@ -130,12 +132,20 @@ export class GrpcConnection implements Closable {
   async #unary(definition: ServiceDefinition, method: MethodDefinition, request: unknown): Promise<unknown> {
     const unavailable = this.#checkReady(definition);
     const bytes = encodeMessage(method.requestType, request, this.#maxBytes);
-    const response = await new Promise<Uint8Array>((resolve, reject) => {
+    const path = methodPath(definition, method);
+    const span = currentSpan()?.child(path.slice(1), { kind: "client" });
+    const response = await finishWith(span, () => this.#call(path, bytes, span, unavailable));
+    return decodeMessage(method.responseType, response, this.#maxBytes);
+  }
+
+  #call(path: string, bytes: Uint8Array, span: Span | undefined, unavailable: ErrorCode): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
-        methodPath(definition, method),
+        path,
         toBuffer,
         toBytes,
         bytes,
+        toMetadata(span),
         { deadline: Date.now() + (this.#options.deadlineMs ?? 5_000) },
         (error: ServiceError | null, value?: Uint8Array) => {
           this.#callEnded(call);
@@ -145,7 +155,6 @@ export class GrpcConnection implements Closable {
       );
       this.#calls.add(call);
     });
-    return decodeMessage(method.responseType, response, this.#maxBytes);
   }
 
   #stream(definition: ServiceDefinition, method: MethodDefinition, requests: unknown): unknown {
@@ -158,11 +167,23 @@ export class GrpcConnection implements Closable {
 
   #open(definition: ServiceDefinition, method: MethodDefinition): Duplex<unknown, unknown> {
     const unavailable = this.#checkReady(definition);
-    const call = this.#client.makeBidiStreamRequest(methodPath(definition, method), toBuffer, toBytes);
+    const call = this.#client.makeBidiStreamRequest(
+      methodPath(definition, method),
+      toBuffer,
+      toBytes,
+      toMetadata(currentSpan()),
+    );
     this.#calls.add(call);
     call.on("status", () => this.#callEnded(call));
     return new GrpcClientDuplex(call, method, this.#maxBytes, unavailable);
   }
+}
+
+/** Carries the trace (W3C Trace Context), where there is one. */
+function toMetadata(span: Span | undefined): Metadata {
+  const metadata = new Metadata();
+  if (span !== undefined) metadata.set("traceparent", span.traceparent);
+  return metadata;
 }
 
 /** grpc-js copies from Buffers only; this is a view, not a copy. */

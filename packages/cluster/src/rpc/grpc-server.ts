@@ -1,6 +1,8 @@
 import { Server } from "@grpc/grpc-js";
-import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
+import type { Metadata, sendUnaryData, ServerDuplexStream, ServerUnaryCall } from "@grpc/grpc-js";
 import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
+import { finishWith, runInSpan } from "@cation/service-kit/span";
+import type { Span, Tracer } from "@cation/service-kit/span";
 import { methodPath } from "./definition.ts";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition, StreamMethodKey } from "./definition.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./duplex.ts";
@@ -17,6 +19,8 @@ import { decodeMessage, encodeMessage } from "./wire.ts";
 export interface GrpcServerOptions extends GrpcOptions {
   /** Told of exceptions without a code; the caller sees INTERNAL. */
   readonly onInternalError?: ReportInternalError;
+  /** Takes up the traces of callers. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Serves services over gRPC. Add everything, then listen. */
@@ -84,10 +88,15 @@ export class GrpcServer {
       const response = await callUnary(implementation, key, decoded, this.#options.onInternalError);
       return encodeMessage(method.responseType, response, this.#maxBytes);
     };
+    const path = methodPath(definition, method);
+    const handleTraced = (request: Uint8Array, metadata: Metadata): Promise<Uint8Array> => {
+      const span = this.#callerOf(metadata)?.child(path.slice(1), { kind: "server" });
+      return finishWith(span, () => runInSpan(span, () => handle(request)));
+    };
     this.#server.register(
-      methodPath(definition, method),
+      path,
       (call: ServerUnaryCall<Uint8Array, Uint8Array>, respond: sendUnaryData<Uint8Array>) => {
-        handle(call.request).then(
+        handleTraced(call.request, call.metadata).then(
           (response) => respond(null, response),
           (error: unknown) => respond(toServiceError(toCodedError(error))),
         );
@@ -98,13 +107,19 @@ export class GrpcServer {
     );
   }
 
+  /** The span of the caller, where it is traced and we trace. */
+  #callerOf(metadata: Metadata): Span | undefined {
+    const { tracer } = this.#options;
+    return tracer?.remote(metadata.get("traceparent")[0]?.toString());
+  }
+
   #serveStream(definition: ServiceDefinition, method: MethodDefinition, serve: ServeDuplex<unknown, unknown>): void {
     this.#server.register(
       methodPath(definition, method),
       (call: ServerDuplexStream<Uint8Array, Uint8Array>) => {
         const duplex = new GrpcServerDuplex(call, method, this.#maxBytes);
         try {
-          serve(duplex);
+          runInSpan(this.#callerOf(call.metadata), () => serve(duplex));
         } catch (error) {
           this.#options.onInternalError?.(error, method.name);
           duplex.abort(toCodedError(error));

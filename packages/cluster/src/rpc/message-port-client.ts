@@ -3,6 +3,7 @@ import { systemClock } from "@cation/service-kit/clock";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError, fromProtoError } from "@cation/service-kit/coded-error";
 import type { ErrorCode } from "@cation/service-kit/coded-error";
+import { currentSpan } from "@cation/service-kit/span";
 import { methodPath } from "./definition.ts";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition, StreamMethodKey } from "./definition.ts";
 import { DEFAULT_MAX_MESSAGE_BYTES } from "./duplex.ts";
@@ -102,7 +103,7 @@ export class MessagePortConnection implements Closable {
       answer.reject(new CodedError("DEADLINE_EXCEEDED"));
     });
     this.#pending.set(id, { timer, resolve: answer.resolve, reject: answer.reject });
-    postFrame(this.#port, { kind: "call", id, path: methodPath(definition, method), bytes });
+    postFrame(this.#port, { kind: "call", id, path: methodPath(definition, method), bytes, ...readTrace() });
     return decodeMessage(method.responseType, await answer.promise, this.#maxBytes);
   }
 
@@ -125,7 +126,7 @@ export class MessagePortConnection implements Closable {
       onOver: () => this.#streams.delete(id),
     });
     this.#streams.set(id, duplex);
-    postFrame(this.#port, { kind: "open", id, path: methodPath(definition, method) });
+    postFrame(this.#port, { kind: "open", id, path: methodPath(definition, method), ...readTrace() });
     return duplex;
   }
 
@@ -168,4 +169,9 @@ export class MessagePortConnection implements Closable {
   #unavailable(why: string): CodedError {
     return new CodedError(this.#options.unavailableCode ?? "SFU_UNAVAILABLE", why);
   }
+}
+
+function readTrace(): { trace?: string } {
+  const trace = currentSpan()?.traceparent;
+  return trace === undefined ? {} : { trace };
 }

@@ -1,10 +1,16 @@
 import type { MessagePort } from "node:worker_threads";
 import type { ProtoError } from "@cation/service-kit/coded-error";
 
-/** What a client sends. `id` is the client's number of the call. */
+/** What a client sends. `id` is the client's number of the call; `trace` is the span that it belongs to, if any. */
 export type ClientFrame =
-  | { readonly kind: "call"; readonly id: number; readonly path: string; readonly bytes: Uint8Array }
-  | { readonly kind: "open"; readonly id: number; readonly path: string }
+  | {
+      readonly kind: "call";
+      readonly id: number;
+      readonly path: string;
+      readonly bytes: Uint8Array;
+      readonly trace?: string;
+    }
+  | { readonly kind: "open"; readonly id: number; readonly path: string; readonly trace?: string }
   | { readonly kind: "abort"; readonly id: number }
   /** Everything of the server was taken, its end too: the call is over. */
   | { readonly kind: "closed"; readonly id: number }

@@ -1,5 +1,7 @@
 import type { MessagePort } from "node:worker_threads";
 import { CodedError, toCodedError, toProtoError } from "@cation/service-kit/coded-error";
+import { runInSpan } from "@cation/service-kit/span";
+import type { Tracer } from "@cation/service-kit/span";
 import { methodPath } from "./definition.ts";
 import type { MethodDefinition, RequestOf, ResponseOf, ServiceDefinition, StreamMethodKey } from "./definition.ts";
 import { cancelled, DEFAULT_MAX_MESSAGE_BYTES } from "./duplex.ts";
@@ -15,6 +17,8 @@ export interface MessagePortServerOptions {
   readonly maxMessageBytes?: number;
   /** Told of exceptions without a code; the caller sees INTERNAL. */
   readonly onInternalError?: ReportInternalError;
+  /** Takes up the traces of callers. */
+  readonly tracer?: Tracer | undefined;
 }
 
 /** Serves one service to the thread at the other end of a port that nothing else uses. */
@@ -96,11 +100,12 @@ export class MessagePortServer {
   }
 
   #receive(frame: ClientFrame): void {
+    const { tracer } = this.#options;
     switch (frame.kind) {
       case "call":
-        return this.#answer(frame.id, frame.path, frame.bytes);
+        return runInSpan(tracer?.remote(frame.trace), () => this.#answer(frame.id, frame.path, frame.bytes));
       case "open":
-        return this.#open(frame.id, frame.path);
+        return runInSpan(tracer?.remote(frame.trace), () => this.#open(frame.id, frame.path));
       default:
         this.#streams.get(frame.id)?.receive(frame);
     }

@@ -8,7 +8,9 @@ import type { IslbService } from "@cation/proto/islb/v1/islb";
 import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
 import { SfuServiceDefinition } from "@cation/proto/sfu/v1/sfu";
 import { systemClock } from "@cation/service-kit/clock";
+import type { Tracer } from "@cation/service-kit/span";
 import { createLogger } from "@cation/service-kit/logger";
+import { openTracer } from "@cation/service-kit/open-tracer";
 import { SfuWorker } from "../sfu-worker.ts";
 import { RelayDialDefinition, WorkerControlDefinition } from "./worker-control.ts";
 import type { WorkerControl, WorkerThreadData } from "./worker-control.ts";
@@ -46,11 +48,14 @@ async function main(data: WorkerThreadData): Promise<void> {
     logger,
   };
   try {
+    const { traceEndpoint: endpoint, traceSampleRatio: sampleRatio } = config;
+    const tracer = await openTracer({ service: "sfu", endpoint, sampleRatio, attributes: { "cation.worker": index } });
     const worker = await SfuWorker.open(options);
     const server = new MessagePortServer(calls, {
+      tracer,
       onInternalError: (err, method) => logger.error({ err, method }, "call failed"),
     });
-    server.add(WorkerControlDefinition, createControl(worker));
+    server.add(WorkerControlDefinition, createControl(worker, tracer));
     server.add(SfuServiceDefinition, worker.service);
     server.serveDuplex(RelayServiceDefinition, "link", worker.serveRelay);
   } catch (error) {
@@ -60,7 +65,7 @@ async function main(data: WorkerThreadData): Promise<void> {
   }
 }
 
-function createControl(worker: SfuWorker): WorkerControl {
+function createControl(worker: SfuWorker, tracer: Tracer | undefined): WorkerControl {
   return {
     open: () => Promise.resolve(worker.facts),
     start: () => {
@@ -78,6 +83,7 @@ function createControl(worker: SfuWorker): WorkerControl {
     },
     close: async () => {
       await worker.close();
+      await tracer?.close();
       return {};
     },
   };
