@@ -96,13 +96,15 @@ async function check(server: ApiServer, helm: string, { name, values, files }: C
     if (problem !== undefined) problems.push(problem);
   }
   const pods = manifests.flatMap(podsOf);
-  for (const pod of pods) {
-    const problem = await server.judge(pod, levelOf(pod));
-    if (problem !== undefined) problems.push(problem);
-  }
   for (const command of ["install", "upgrade", "uninstall"]) {
     const problem = runHelm(server, helm, command, values, files);
     if (problem !== "") problems.push(`helm ${command}: ${problem}`);
+    if (command !== "install") continue;
+    // Now that what they refer to is there.
+    for (const pod of pods) {
+      const refused = await server.judge(pod, levelOf(pod));
+      if (refused !== undefined) problems.push(refused);
+    }
   }
   const outcome = { name, manifests: manifests.length, pods: pods.length, problems };
   console.log(`${problems.length === 0 ? "✓" : "✗"} ${name}: ${manifests.length} manifests, ${pods.length} pods`);

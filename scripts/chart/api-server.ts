@@ -85,7 +85,10 @@ export class ApiServer {
   async judge(manifest: Manifest, namespace: string): Promise<string | undefined> {
     const path = await this.#pathOf(manifest, namespace);
     if (path === undefined) return `${manifest.kind}: the server does not know ${String(manifest["apiVersion"])}`;
-    const { status, body } = await this.call("POST", `${path}?dryRun=All&fieldValidation=Strict`, manifest);
+    const placed = path.includes("/namespaces/")
+      ? { ...manifest, metadata: { ...manifest.metadata, namespace } }
+      : manifest;
+    const { status, body } = await this.call("POST", `${path}?dryRun=All&fieldValidation=Strict`, placed);
     // There already, from an installation.
     if (status < 300 || status === 409) return undefined;
     return `${manifest.kind} ${manifest.metadata.name}: ${body.message ?? status}`;
