@@ -10,7 +10,6 @@ import { AllocationTeller } from "./allocation-teller.ts";
 import type { RationedTrack } from "./allocation-teller.ts";
 import type { ClientTransport, ClientTransportOpener } from "./client-transport.ts";
 import type { PacedWork } from "./paced-work.ts";
-import type { ProducerListener } from "./relay/relay-hub.ts";
 import type { MediaMilestone } from "./media-milestones.ts";
 import { readSdp } from "./sdp-errors.ts";
 import { SubscribedTrack } from "./subscribed-track.ts";
