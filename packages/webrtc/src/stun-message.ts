@@ -8,6 +8,8 @@ import { ipToBytes } from "./ip-bytes.ts";
  */
 
 export const STUN_HEADER_BYTES = 20;
+/** Where a message's transaction id stands; it has 12 bytes. */
+export const TRANSACTION_ID_OFFSET = 8;
 const MAGIC_COOKIE = 0x2112a442;
 const FINGERPRINT_XOR = 0x5354554e;
 const INTEGRITY_BYTES = 20;
@@ -145,10 +147,22 @@ export class StunMessageView {
   }
 }
 
-/** Writes answers into one buffer of its own: what `finish` returns is valid until the next answer is begun. */
+/** Writes messages into one buffer of its own: what is returned is valid until the next message is begun. */
 export class StunAnswerWriter {
   readonly #bytes = Buffer.alloc(128);
   #length = 0;
+
+  /** A binding request (RFC 8489 §9.1.2), nominating or not (RFC 8445 §7.1.2). A transaction id has 12 bytes, a username at most 56. */
+  request(username: string, transactionId: Uint8Array, password: string, useCandidate: boolean): Uint8Array {
+    this.#bytes.fill(0);
+    this.#bytes.writeUInt16BE(StunType.BINDING_REQUEST, 0);
+    this.#bytes.writeUInt32BE(MAGIC_COOKIE, 4);
+    this.#bytes.set(transactionId, TRANSACTION_ID_OFFSET);
+    this.#length = STUN_HEADER_BYTES;
+    this.#bytes.write(username, this.#attribute(Attribute.USERNAME, username.length), "latin1");
+    if (useCandidate) this.#attribute(Attribute.USE_CANDIDATE, 0);
+    return this.#finish(password);
+  }
 
   /** A success response with the address the request was seen to come from (RFC 8445 §7.3.1.2). */
   success(request: StunMessageView, address: string, port: number, password: string): Uint8Array {

@@ -8,6 +8,7 @@ import type { MonoUs } from "@cation/rtp/units";
 import type { LocalTracks } from "./local-tracks.ts";
 import type { MediaWorker } from "./media-worker.ts";
 import type { RelayHubs } from "./relay/relay-hubs.ts";
+import type { RelayPaths } from "./relay/relay-paths.ts";
 import type { RelayLinkServer } from "./relay/relay-link-server.ts";
 import type { RoomRegistry } from "./room-registry.ts";
 
@@ -19,6 +20,7 @@ export interface InspectedWorker {
   readonly tracks: LocalTracks;
   readonly links: RelayLinkServer;
   readonly hubs: RelayHubs;
+  readonly paths: RelayPaths;
 }
 
 /** Counts what a node holds, all of it or of one room (`roomId` not empty). */

@@ -12,7 +12,7 @@ import type { Producer } from "@cation/engine/producer";
 import type { Random } from "@cation/engine/random";
 import type { ReceiveBatch } from "@cation/engine/receive-batch";
 import { SendBatch } from "@cation/engine/send-batch";
-import type { MediaIo } from "@cation/media-io/media-io";
+import type { MediaIo, RemoteAddress, SrtpKeys } from "@cation/media-io/media-io";
 import type { MonoUs } from "@cation/rtp/units";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import type { DtlsProvider } from "@cation/webrtc/dtls";
@@ -25,6 +25,7 @@ import { MediaMilestones } from "./media-milestones.ts";
 import { MediaTimings } from "./media-timings.ts";
 import { ProducerMutes } from "./producer-mutes.ts";
 import type { PublisherMedia } from "./publisher-connection.ts";
+import type { DatagramListener, PeerMedia } from "./relay/peer-media.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
 import type { WishedLayers } from "./track-wish.ts";
@@ -56,7 +57,7 @@ export interface MediaWorkerOptions {
  * One port, one engine, one thread: everything of a room is on one worker. Wires the I/O backend, the WebRTC server and
  * the engine together and lets time pass in them.
  */
-export class MediaWorker implements ClientTransportOpener, PublisherMedia, SubscriberMedia, RelayMedia {
+export class MediaWorker implements ClientTransportOpener, PublisherMedia, SubscriberMedia, RelayMedia, PeerMedia {
   readonly io: MediaIo;
   readonly engine: Engine;
   readonly webrtc: WebRtcServer;
@@ -68,6 +69,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   readonly #onDemand = new WeakMap<Producer, (demand: LayerDemand) => void>();
   readonly #onAllocation = new WeakMap<Consumer, () => void>();
   readonly #candidates: readonly LocalCandidate[];
+  #datagramListener: DatagramListener | undefined;
   #timer: Timer | undefined;
   #nextWebRtcPollUs = 0;
   #closing: Promise<void> | undefined;
@@ -98,7 +100,10 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
         engine.receive(batch, io.nowUs());
         this.timings.forwarded(batch, io.nowUs());
       },
-      onDatagram: (bytes, remote, transport, arrivalUs) => webrtc.onDatagram(bytes, remote, transport, arrivalUs),
+      onDatagram: (bytes, remote, transport, arrivalUs) => {
+        if (this.#datagramListener?.(bytes, remote, arrivalUs)) return;
+        webrtc.onDatagram(bytes, remote, transport, arrivalUs);
+      },
       onCompletions: (batch) => engine.onCompletions(batch),
       onRemoteClosed: (remote) => webrtc.onRemoteClosed(remote),
     });
@@ -142,6 +147,29 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
         transport.close();
       },
     };
+  }
+
+  get port(): number {
+    return this.io.port;
+  }
+
+  openPeer(keys: SrtpKeys): TransportHandle {
+    const handle = this.io.openTransport();
+    this.io.setSrtpKeys(handle, keys);
+    this.engine.openTransport(handle, this.#sink, { extensions: NO_HEADER_EXTENSIONS, cname: "cation-relay" });
+    return handle;
+  }
+
+  setPeerRemote(handle: TransportHandle, remote: RemoteAddress): void {
+    this.io.setRemote(handle, remote);
+  }
+
+  sendDatagram(remote: RemoteAddress, bytes: Uint8Array): void {
+    this.io.sendDatagram(remote, bytes);
+  }
+
+  watchDatagrams(listener: DatagramListener): void {
+    this.#datagramListener = listener;
   }
 
   openLink(sink: PacketSink): TransportHandle {

@@ -73,6 +73,18 @@ export const sfuConfigSchema = Type.Object({
     default: [],
     description: "Numeric addresses at which clients reach the media port, most wanted first.",
   }),
+  relayTransport: Type.Enum(["auto", "udp", "grpc"], {
+    default: "auto",
+    description:
+      "How media travels between nodes. udp: SRTP between the media ports; grpc: the stream that links have anyway. " +
+      "auto: UDP where it passes, else gRPC. In production keys are exchanged over mutual TLS only: without it, gRPC.",
+  }),
+  relayAddresses: Type.Array(Type.String({ pattern: "^[0-9A-Fa-f:.\\[\\]]+$" }), {
+    default: [],
+    description:
+      "Numeric addresses at which other nodes reach the media port, most wanted first; with a port behind each where " +
+      "it is another one there. Default: those of the interfaces, and the announced ones.",
+  }),
   islbAddresses: Type.Array(Type.String({ pattern: addressPattern }), {
     default: ["127.0.0.1:7100"],
     minItems: 1,

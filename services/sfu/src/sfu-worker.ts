@@ -1,6 +1,7 @@
 import { networkInterfaces } from "node:os";
 import type { EventBus, Subscription } from "@cation/cluster/events/event-bus";
 import type { Duplex, ServeDuplex } from "@cation/cluster/rpc/duplex";
+import type { Random } from "@cation/engine/random";
 import { openMediaIo } from "@cation/media-io/open-media-io";
 import type { OpenedMediaIo } from "@cation/media-io/open-media-io";
 import type { IslbService, ReportNodeResponse, RoomPosition } from "@cation/proto/islb/v1/islb";
@@ -20,6 +21,9 @@ import { PacedWork } from "./paced-work.ts";
 import type { ConnectRelay } from "./relay/relay-link-client.ts";
 import { RelayHubs } from "./relay/relay-hubs.ts";
 import { RelayLinkServer } from "./relay/relay-link-server.ts";
+import { RelayPaths } from "./relay/relay-paths.ts";
+import { UdpPeers } from "./relay/udp-peers.ts";
+import type { PeerMedia } from "./relay/peer-media.ts";
 import { RoomRegistry } from "./room-registry.ts";
 import { SessionService } from "./session-service.ts";
 import type { SfuConfig } from "./sfu-config.ts";
@@ -153,6 +157,7 @@ export class SfuWorker {
     this.#reconnects?.unsubscribe();
     this.#inspected.registry.close();
     this.#inspected.links.close();
+    this.#inspected.paths.close();
     return this.#inspected.worker.close();
   }
 
@@ -188,19 +193,31 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
     tcp: config.mediaTcp,
   });
   const work = new PacedWork(clock);
-  const hubs = new RelayHubs({ nodeId, connect: connectRelay, media: worker, clock, random, logger });
+  const paths = createRelayPaths(config, worker, clock, random);
+  const hubs = new RelayHubs({ nodeId, connect: connectRelay, media: worker, clock, random, logger, paths });
   const room = { nodeId, clock, random, work, logger, islb, events, media: worker, tracks, hubs };
   const registry = new RoomRegistry(room);
   const links = new RelayLinkServer({
     nodeId,
     hubs,
+    paths,
     media: worker,
     tracks,
     clock,
     random,
     checkEpoch: (roomId, epoch) => registry.checkEpoch(roomId, epoch),
   });
-  return { nodeId, worker, registry, tracks, links, hubs };
+  return { nodeId, worker, registry, tracks, links, hubs, paths };
+}
+
+function createRelayPaths(config: SfuConfig, media: PeerMedia, clock: Clock, random: Random): RelayPaths {
+  const { mode, relayTransport: transport, grpcCaFile, relayAddresses } = config;
+  // Keys travel in clear on a gRPC stream without TLS.
+  const mayExchangeKeys = mode === "development" || grpcCaFile !== undefined;
+  if (!mayExchangeKeys || transport === "grpc") return new RelayPaths({ transport, udp: undefined });
+  const found = [...findAnnouncedAddresses(mode, networkInterfaces()), ...config.announcedAddresses];
+  const addresses = relayAddresses.length > 0 ? relayAddresses : [...new Set(found)];
+  return new RelayPaths({ transport, udp: new UdpPeers({ media, clock, random, addresses }) });
 }
 
 async function openMedia(options: SfuWorkerOptions): Promise<OpenedMediaIo> {

@@ -31,13 +31,32 @@ export function toCodecRecord(codec: CodecParameters): Codec {
   return { mimeType, clockRateHz, channels, fmtp };
 }
 
-/** A codec from a record, with the payload type it has on a link (0 where it has none) and no feedback but PLI. */
-export function toCodecParameters(codec: Codec, payloadType: number): CodecParameters {
+/**
+ * A codec from a record, with the payload type that it has on a link (0 where it has none). What is lost is asked for again
+ * where retransmissions have a payload type.
+ */
+export function toCodecParameters(codec: Codec, payloadType: number, rtxPayloadType = 0): CodecParameters {
   const { mimeType, clockRateHz, channels, fmtp } = codec;
-  return { payloadType, mimeType, clockRateHz, channels, fmtp, rtxPayloadType: 0, feedback: LINK_FEEDBACK };
+  const feedback = rtxPayloadType > 0 ? LOSSY_LINK_FEEDBACK : LINK_FEEDBACK;
+  return { payloadType, mimeType, clockRateHz, channels, fmtp, rtxPayloadType, feedback };
 }
 
-/** Links are reliable streams: nothing on them is lost, so nothing is asked for again. */
+/** A track's codecs as they are on a link: with the payload types that they have, and retransmissions where packets get lost. */
+export function toLinkCodecs(codecs: readonly CodecParameters[], lossy: boolean): CodecParameters[] {
+  const taken = new Set(codecs.map(({ payloadType }) => payloadType));
+  const allocate = (wanted: number): number => {
+    let payloadType = wanted;
+    if (payloadType === 0 || taken.has(payloadType)) {
+      payloadType = MAX_PAYLOAD_TYPE;
+      while (taken.has(payloadType)) payloadType -= 1;
+    }
+    taken.add(payloadType);
+    return payloadType;
+  };
+  return codecs.map((codec) => toCodecParameters(codec, codec.payloadType, lossy ? allocate(codec.rtxPayloadType) : 0));
+}
+
+/** Reliable streams: nothing on them is lost, so nothing is asked for again. */
 const LINK_FEEDBACK: CodecParameters["feedback"] = {
   nack: false,
   pli: true,
@@ -46,16 +65,23 @@ const LINK_FEEDBACK: CodecParameters["feedback"] = {
   transportCc: false,
 };
 
+const LOSSY_LINK_FEEDBACK: CodecParameters["feedback"] = { ...LINK_FEEDBACK, nack: true };
+
 /** Payload types as told to the other end of a link. */
 export function toRelayPayloads(codecs: readonly CodecParameters[]): RelayPayload[] {
-  return codecs.map((codec) => ({ payloadType: codec.payloadType, rtxPayloadType: 0, codec: toCodecRecord(codec) }));
+  return codecs.map((codec) => ({
+    payloadType: codec.payloadType,
+    rtxPayloadType: codec.rtxPayloadType,
+    codec: toCodecRecord(codec),
+  }));
 }
 
 /** Payload types as the other end of a link told them; what cannot be one is left out. */
 export function fromRelayPayloads(payloads: readonly RelayPayload[]): CodecParameters[] {
   const codecs: CodecParameters[] = [];
-  for (const { payloadType, codec } of payloads) {
-    if (codec && payloadType <= MAX_PAYLOAD_TYPE) codecs.push(toCodecParameters(codec, payloadType));
+  for (const { payloadType, rtxPayloadType, codec } of payloads) {
+    if (!codec || payloadType > MAX_PAYLOAD_TYPE) continue;
+    codecs.push(toCodecParameters(codec, payloadType, rtxPayloadType <= MAX_PAYLOAD_TYPE ? rtxPayloadType : 0));
   }
   return codecs;
 }

@@ -13,8 +13,10 @@ import { fromRelayExtensions, fromRelayPayloads, kindOf } from "../track-records
 import { GrpcPath } from "./grpc-path.ts";
 import type { LinkPath } from "./link-path.ts";
 import { LinkWatchdog } from "./link-watchdog.ts";
+import { PathNegotiation } from "./path-negotiation.ts";
 import type { RelayIngress } from "./relay-ingress.ts";
 import type { RelayMedia } from "./relay-media.ts";
+import type { RelayPaths } from "./relay-paths.ts";
 import type { TrackFeed } from "./track-feed.ts";
 
 /** Before the first new attempt after a link was lost, and between attempts at most; spread by half. */
@@ -48,6 +50,8 @@ export interface RelayLinkClientOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  /** Ways for media besides gRPC; without it there is none. */
+  readonly paths?: RelayPaths;
   /** The room's epoch as this node knows it. */
   readonly readEpoch: () => number;
   readonly handler: RelayLinkHandler;
@@ -58,6 +62,8 @@ interface WantedTrack {
   /** Where it comes in. */
   readonly originNodeId: string;
   feed: TrackFeed | undefined;
+  /** How the feed comes. */
+  path: LinkPath | undefined;
   retry: Timer | undefined;
 }
 
@@ -68,7 +74,12 @@ interface WantedTrack {
  */
 export class RelayLinkClient {
   readonly #options: RelayLinkClientOptions;
-  readonly #path: GrpcPath;
+  readonly #grpc: GrpcPath;
+  /** How tracks come that are asked for now; undefined until it is settled for the present stream. */
+  #path: LinkPath | undefined;
+  /** In use, besides gRPC. */
+  readonly #paths = new Set<LinkPath>();
+  #negotiation: PathNegotiation | undefined;
   readonly #wanted = new Map<string, WantedTrack>();
   #duplex: Duplex<LinkUp, LinkDown> | undefined;
   #watchdog: LinkWatchdog | undefined;
@@ -80,7 +91,7 @@ export class RelayLinkClient {
   constructor(options: RelayLinkClientOptions) {
     this.#options = options;
     const { media, clock, random } = options;
-    this.#path = new GrpcPath({
+    this.#grpc = new GrpcPath({
       media,
       clock,
       random,
@@ -106,7 +117,7 @@ export class RelayLinkClient {
   }
 
   /** How packets come. */
-  get path(): LinkPath {
+  get path(): LinkPath | undefined {
     return this.#path;
   }
 
@@ -120,7 +131,7 @@ export class RelayLinkClient {
   }
 
   get ingress(): RelayIngress {
-    return this.#path.ingress;
+    return this.#grpc.ingress;
   }
 
   /** What a wanted track comes from; undefined until it flows. */
@@ -131,10 +142,10 @@ export class RelayLinkClient {
   /** Asks for a track. Idempotent. */
   want(trackId: string, originNodeId: string): void {
     if (this.#closed || this.#wanted.has(trackId)) return;
-    const wanted: WantedTrack = { trackId, originNodeId, feed: undefined, retry: undefined };
+    const wanted: WantedTrack = { trackId, originNodeId, feed: undefined, path: undefined, retry: undefined };
     this.#wanted.set(trackId, wanted);
-    if (this.#duplex) this.#subscribe(wanted);
-    else this.#connect();
+    if (!this.#duplex) this.#connect();
+    else if (this.#path) this.#subscribe(wanted);
   }
 
   /** Stops a track and closes its producer. Idempotent. */
@@ -145,6 +156,7 @@ export class RelayLinkClient {
     wanted.retry?.cancel();
     this.#send({ up: { $case: "unsubscribe", value: { trackId } } });
     if (wanted.feed) this.#options.media.closeProducer(wanted.feed.producer);
+    this.#closeUnusedPaths();
   }
 
   /** Idempotent. */
@@ -154,9 +166,11 @@ export class RelayLinkClient {
     this.#closed = true;
     this.#timer?.cancel();
     this.#watchdog?.close();
+    this.#negotiation?.close();
     this.#duplex?.end();
     this.#duplex = undefined;
-    this.#path.close();
+    for (const path of this.#paths) path.close();
+    this.#grpc.close();
   }
 
   #connect(): void {
@@ -175,9 +189,9 @@ export class RelayLinkClient {
     this.#connecting = false;
     if (this.#closed) return duplex.abort();
     this.#duplex = duplex;
-    this.#path.sink.reset();
+    this.#grpc.sink.reset();
     duplex.onMessage = (message) => this.#receive(message);
-    duplex.onDrain = () => this.#path.sink.drained();
+    duplex.onDrain = () => this.#grpc.sink.drained();
     duplex.onEnd = (error) => {
       if (this.#duplex !== duplex) return;
       this.#duplex = undefined;
@@ -185,11 +199,35 @@ export class RelayLinkClient {
       duplex.end();
       this.#lost(error);
     };
-    const { roomId, nodeId, readEpoch } = this.#options;
-    const hello = { roomId, nodeId, epoch: readEpoch(), paths: [], instanceId: "" };
-    this.#send({ up: { $case: "hello", value: hello } });
+    const { roomId, nodeId, peerNodeId, readEpoch, paths } = this.#options;
+    const offer = paths?.offerTo(peerNodeId) ?? { paths: [], instanceId: "" };
+    this.#send({ up: { $case: "hello", value: { roomId, nodeId, epoch: readEpoch(), ...offer } } });
     this.#watchdog = this.#watch(duplex);
+    if (!paths || offer.paths.length === 0) return this.#settlePath(this.#grpc);
+    this.#negotiation = new PathNegotiation({
+      paths,
+      peerNodeId,
+      clock: this.#options.clock,
+      send: (value) => void this.#send({ up: { $case: "path", value } }),
+      onSettled: (path) => this.#settlePath(path ?? this.#grpc),
+      onLost: () => duplex.abort(new CodedError("SFU_UNAVAILABLE", "Packets no longer pass between the nodes.")),
+    });
+  }
+
+  /** Tracks are asked for on this path from now on. */
+  #settlePath(path: LinkPath): void {
+    this.#path = path;
+    if (path !== this.#grpc) this.#paths.add(path);
     for (const wanted of this.#wanted.values()) this.#subscribe(wanted);
+  }
+
+  /** Those of earlier streams, once no feed comes by them. */
+  #closeUnusedPaths(): void {
+    for (const path of [...this.#paths]) {
+      if (path === this.#path || [...this.#wanted.values()].some((wanted) => wanted.path === path)) continue;
+      this.#paths.delete(path);
+      path.close();
+    }
   }
 
   #watch(duplex: Duplex<LinkUp, LinkDown>): LinkWatchdog {
@@ -204,6 +242,10 @@ export class RelayLinkClient {
   #lost(error: CodedError | undefined): void {
     this.#watchdog?.close();
     this.#watchdog = undefined;
+    this.#negotiation?.close();
+    this.#negotiation = undefined;
+    this.#path = undefined;
+    this.#closeUnusedPaths();
     for (const wanted of this.#wanted.values()) cancelRetry(wanted);
     if (this.#closed || this.#wanted.size === 0) return;
     const { clock, random, logger, peerNodeId, handler } = this.#options;
@@ -223,7 +265,9 @@ export class RelayLinkClient {
     this.#watchdog?.heard(down?.$case === "keepalive");
     switch (down?.$case) {
       case "batch":
-        return this.#path.receive(down.value.packets);
+        return this.#grpc.receive(down.value.packets);
+      case "path":
+        return this.#negotiation?.receive(down.value);
       case "started":
         return this.#started(down.value);
       case "ended":
@@ -242,7 +286,8 @@ export class RelayLinkClient {
     // Unsubscribed while the answer was under way.
     if (!wanted) return;
     const { roomId, nodeId, media, handler, logger } = this.#options;
-    const params = toProducerParams(started, this.#path.transport);
+    const path = this.#path;
+    const params = path && toProducerParams(started, path.transport);
     if (!params || !started.track) {
       logger.warn({ trackId, peerNodeId: this.peerNodeId }, "relay announced a track that makes no sense");
       return this.#ended(trackId);
@@ -252,10 +297,12 @@ export class RelayLinkClient {
     cancelRetry(wanted);
     const before = wanted.feed?.producer;
     const producer = media.addProducer(params);
+    wanted.path = path;
     wanted.feed = { roomId, track: started.track, params, producer, viaNodeIds: started.viaNodeIds };
     media.watchDemand(producer, (demand) => this.#demand(trackId, producer, demand));
     handler.onFeed(trackId, wanted.feed);
     if (before) media.closeProducer(before);
+    this.#closeUnusedPaths();
   }
 
   /** Those who take the track here, viewers and nodes, want more or less of it. */

@@ -5,10 +5,13 @@ import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { LocalTracks } from "../local-tracks.ts";
 import { GrpcPath } from "./grpc-path.ts";
+import type { LinkPath } from "./link-path.ts";
+import { PathProposal } from "./path-proposal.ts";
 import type { RelayLease } from "./relay-hub.ts";
 import type { HubLease, RelayHubs } from "./relay-hubs.ts";
 import type { RelayMedia } from "./relay-media.ts";
 import { RelayOutgoing } from "./relay-outgoing.ts";
+import type { RelayPaths } from "./relay-paths.ts";
 import type { RelaySink } from "./relay-sink.ts";
 import type { FeedListener } from "./track-feed.ts";
 
@@ -26,6 +29,8 @@ export interface RelayLinkServerOptions {
   readonly hubs: RelayHubs;
   readonly clock: Clock;
   readonly random: Random;
+  /** Ways for media besides gRPC; without it there is none. */
+  readonly paths?: RelayPaths;
   /** Throws STALE_EPOCH when the watcher's epoch is older than what this node has obeyed. */
   readonly checkEpoch: (roomId: string, epoch: number) => void;
 }
@@ -63,7 +68,10 @@ export class IncomingLink {
   readonly #helloTimer: Timer;
   readonly #outgoing = new Map<string, RelayOutgoing>();
   #hello: LinkHello | undefined;
-  #path: GrpcPath | undefined;
+  #grpc: GrpcPath | undefined;
+  /** How tracks go that are asked for from now on. */
+  #path: LinkPath | undefined;
+  #proposal: PathProposal | undefined;
   #hubLease: HubLease | undefined;
   #closed = false;
 
@@ -75,7 +83,7 @@ export class IncomingLink {
       this.close(new CodedError("REQUEST_ORDER", "The link said nothing.")),
     );
     duplex.onMessage = (message) => this.#receive(message);
-    duplex.onDrain = () => this.#path?.sink.drained();
+    duplex.onDrain = () => this.#grpc?.sink.drained();
     // The watcher finished, or is gone: the link is over either way.
     duplex.onEnd = () => this.close();
   }
@@ -95,7 +103,7 @@ export class IncomingLink {
   }
 
   get sink(): RelaySink | undefined {
-    return this.#path?.sink;
+    return this.#grpc?.sink;
   }
 
   /** Idempotent. */
@@ -105,7 +113,9 @@ export class IncomingLink {
     this.#helloTimer.cancel();
     for (const outgoing of this.#outgoing.values()) outgoing.close();
     this.#outgoing.clear();
-    this.#path?.close();
+    if (this.#path !== this.#grpc) this.#path?.close();
+    this.#proposal?.close();
+    this.#grpc?.close();
     this.#hubLease?.release();
     if (error) this.#duplex.abort(error);
     else this.#duplex.end();
@@ -115,14 +125,16 @@ export class IncomingLink {
   #receive({ up }: LinkUp): void {
     if (this.#closed) return;
     if (up?.$case === "hello") return this.#greet(up.value);
-    if (!this.#path) return this.close(new CodedError("REQUEST_ORDER", "A link begins with hello."));
+    if (!this.#grpc) return this.close(new CodedError("REQUEST_ORDER", "A link begins with hello."));
     switch (up?.$case) {
       case "subscribe":
         return this.#subscribe(up.value.trackId, up.value.originNodeId);
       case "unsubscribe":
         return this.#end(up.value.trackId);
       case "batch":
-        return this.#path.receive(up.value.packets);
+        return this.#grpc.receive(up.value.packets);
+      case "path":
+        return this.#proposal?.receive(up.value);
       case "demand":
         return this.#outgoing.get(up.value.trackId)?.setDemand(up.value);
       case "keepalive":
@@ -134,7 +146,7 @@ export class IncomingLink {
 
   #greet(hello: LinkHello): void {
     const { media, clock, random, checkEpoch } = this.#options;
-    if (this.#path) return this.close(new CodedError("REQUEST_ORDER", "A link begins with one hello."));
+    if (this.#grpc) return this.close(new CodedError("REQUEST_ORDER", "A link begins with one hello."));
     try {
       checkEpoch(hello.roomId, hello.epoch);
     } catch (error) {
@@ -142,18 +154,29 @@ export class IncomingLink {
     }
     this.#helloTimer.cancel();
     this.#hello = hello;
-    this.#path = new GrpcPath({
+    this.#grpc = new GrpcPath({
       media,
       clock,
       random,
       output: { write: (packets) => this.#send({ down: { $case: "batch", value: { packets } } }) },
       onVideoLost: (ssrcs) => this.#requestKeyframes(ssrcs),
     });
+    this.#path = this.#grpc;
+    const { paths } = this.#options;
+    if (!paths || hello.paths.length === 0) return;
+    this.#proposal = new PathProposal({
+      paths,
+      hello,
+      send: (value) => void this.#send({ down: { $case: "path", value } }),
+      onChosen: (path) => (this.#path = path ?? this.#path),
+      onLost: () => this.close(new CodedError("SFU_UNAVAILABLE", "Packets no longer pass between the nodes.")),
+    });
   }
 
   #subscribe(trackId: string, originNodeId: string): void {
     const path = this.#path;
-    if (!path || this.#outgoing.has(trackId)) return;
+    const grpc = this.#grpc;
+    if (!path || !grpc || this.#outgoing.has(trackId)) return;
     if (this.#outgoing.size >= MAX_TRACKS)
       return this.close(new CodedError("RATE_LIMITED", "Too many tracks on a link."));
     const { nodeId, media, clock } = this.#options;
@@ -171,10 +194,12 @@ export class IncomingLink {
         ended = true;
         this.#end(trackId);
       },
+      onExhausted: () => this.close(new CodedError("RATE_LIMITED", "Too many streams between two workers.")),
       onVideoStreams: (ssrcs, present) => {
+        if (path !== grpc) return;
         for (const ssrc of ssrcs) {
-          if (present) path.sink.addVideo(ssrc);
-          else path.sink.removeVideo(ssrc);
+          if (present) grpc.sink.addVideo(ssrc);
+          else grpc.sink.removeVideo(ssrc);
         }
       },
     });

@@ -2,7 +2,7 @@ import type { Consumer } from "@cation/engine/consumer";
 import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { LinkDown, RelayStarted } from "@cation/proto/relay/v1/relay";
 import type { Clock, Timer } from "@cation/service-kit/clock";
-import { toRelayExtensions, toRelayPayloads } from "../track-records.ts";
+import { toLinkCodecs, toRelayExtensions, toRelayPayloads } from "../track-records.ts";
 import type { LinkPath } from "./link-path.ts";
 import type { RelayLease } from "./relay-hub.ts";
 import type { RelayMedia } from "./relay-media.ts";
@@ -24,6 +24,8 @@ export interface RelayOutgoingOptions {
   readonly send: (message: LinkDown) => void;
   /** The track is gone, or never came. */
   readonly onEnded: () => void;
+  /** The path has no room for its streams. */
+  readonly onExhausted: () => void;
   /** Of a video track: streams that may be left out while the other side lags. */
   readonly onVideoStreams: (ssrcs: readonly number[], present: boolean) => void;
 }
@@ -39,6 +41,7 @@ export class RelayOutgoing {
   #feed: TrackFeed | undefined;
   #consumer: Consumer | undefined;
   #ssrcs: number[] = [];
+  #rtxSsrcs: number[] = [];
   #demand: LayerDemand | undefined;
   #closed = false;
 
@@ -99,16 +102,18 @@ export class RelayOutgoing {
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#ssrcs = feed.params.encodings.map(() => path.allocateSsrc());
+    this.#rtxSsrcs = feed.params.encodings.map(() => (path.lossy ? path.allocateSsrc() : 0));
+    if (this.#ssrcs.includes(0) || (path.lossy && this.#rtxSsrcs.includes(0))) return this.#options.onExhausted();
     if (feed.params.kind === "video") onVideoStreams(this.#ssrcs, true);
     // Before the first packet, which may come from inside addConsumer.
     send({ down: { $case: "started", value: this.#describe(feed) } });
     this.#consumer = media.addConsumer(feed.producer, {
       transport: path.transport,
-      codecs: feed.params.codecs,
+      codecs: toLinkCodecs(feed.params.codecs, path.lossy),
       extensions: feed.params.extensions,
       mid: "",
       mode: "all",
-      streams: this.#ssrcs.map((ssrc) => ({ ssrc, rtxSsrc: 0 })),
+      streams: this.#ssrcs.map((ssrc, i) => ({ ssrc, rtxSsrc: this.#rtxSsrcs[i] })),
     });
     if (this.#demand) media.setDemand(this.#consumer, this.#demand);
   }
@@ -119,16 +124,17 @@ export class RelayOutgoing {
     media.closeConsumer(this.#consumer);
     this.#consumer = undefined;
     onVideoStreams(this.#ssrcs, false);
-    for (const ssrc of this.#ssrcs) path.releaseSsrc(ssrc);
+    for (const ssrc of [...this.#ssrcs, ...this.#rtxSsrcs]) path.releaseSsrc(ssrc);
     this.#ssrcs = [];
+    this.#rtxSsrcs = [];
   }
 
   #describe(feed: TrackFeed): RelayStarted {
     return {
       track: feed.track,
-      streams: this.#ssrcs.map((ssrc, encoding) => ({ encoding, ssrc, rtxSsrc: 0 })),
+      streams: this.#ssrcs.map((ssrc, encoding) => ({ encoding, ssrc, rtxSsrc: this.#rtxSsrcs[encoding] })),
       extensions: toRelayExtensions(feed.params.extensions),
-      payloads: toRelayPayloads(feed.params.codecs),
+      payloads: toRelayPayloads(toLinkCodecs(feed.params.codecs, this.#options.path.lossy)),
       viaNodeIds: this.#viaOf(feed),
       publication: undefined,
     };

@@ -126,8 +126,11 @@ export interface UdpEndpoint {
   srtpSalt: Buffer;
   /** Authenticates the checks that find the way (RFC 8489 §9.1). */
   password: string;
+  /** Numeric addresses, with a port behind those that do not have this one: "192.0.2.1", "192.0.2.1:7300", "[2001:db8::1]:7300". */
   addresses: string[];
   port: number;
+  /** Which keys of the other worker these are in use with; empty for keys that have not been used. */
+  seenKeyId: string;
 }
 
 export interface RelaySubscribe {
@@ -890,6 +893,7 @@ function createBaseUdpEndpoint(): UdpEndpoint {
     password: "",
     addresses: [],
     port: 0,
+    seenKeyId: "",
   };
 }
 
@@ -915,6 +919,9 @@ export const UdpEndpoint: MessageFns<UdpEndpoint> = {
     }
     if (message.port !== 0) {
       writer.uint32(56).uint32(message.port);
+    }
+    if (message.seenKeyId !== "") {
+      writer.uint32(66).string(message.seenKeyId);
     }
     return writer;
   },
@@ -988,6 +995,14 @@ export const UdpEndpoint: MessageFns<UdpEndpoint> = {
             message.port = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.seenKeyId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1059,6 +1074,11 @@ export const UdpEndpoint: MessageFns<UdpEndpoint> = {
         ? object.addresses.map((e: any) => globalThis.String(e))
         : [],
       port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      seenKeyId: isSet(object.seenKeyId)
+        ? globalThis.String(object.seenKeyId)
+        : isSet(object.seen_key_id)
+        ? globalThis.String(object.seen_key_id)
+        : "",
     };
   },
 
@@ -1085,6 +1105,9 @@ export const UdpEndpoint: MessageFns<UdpEndpoint> = {
     if (message.port !== 0) {
       obj.port = Math.round(message.port);
     }
+    if (message.seenKeyId !== "") {
+      obj.seenKeyId = message.seenKeyId;
+    }
     return obj;
   },
 
@@ -1100,6 +1123,7 @@ export const UdpEndpoint: MessageFns<UdpEndpoint> = {
     message.password = object.password ?? "";
     message.addresses = object.addresses?.map((e) => e) || [];
     message.port = object.port ?? 0;
+    message.seenKeyId = object.seenKeyId ?? "";
     return message;
   },
 };
