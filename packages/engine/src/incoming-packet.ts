@@ -51,7 +51,7 @@ export class IncomingPacket {
   descriptorOffset = 0;
   /** First packet of a frame. */
   frameStart = false;
-  /** VP8 picture id, continued to 15 bits. */
+  /** VP8 and VP9: picture id, continued to 15 bits; dependency descriptor: frame number, 16 bits. */
   pictureId = -1;
   tl0PictureIndex = -1;
   temporalId = 0;
@@ -63,8 +63,6 @@ export class IncomingPacket {
   spatialId = 0;
   /** Last packet of its frame, which is one spatial layer of a picture. */
   frameEnd = false;
-  /** VP9: picture id, continued to 15 bits; dependency descriptor: frame number, 16 bits. */
-  frameId = -1;
   /** VP9: needs earlier pictures (P). */
   interPicturePredicted = false;
   /** A higher spatial layer needs it. */
@@ -129,7 +127,6 @@ export class IncomingPacket {
     this.layering = Layering.NONE;
     this.spatialId = 0;
     this.frameEnd = false;
-    this.frameId = -1;
     this.interPicturePredicted = false;
     this.usedAbove = true;
   }

@@ -84,20 +84,20 @@ export class PayloadStage {
     packet.layering = Layering.VP9;
     packet.descriptorBytes = rewrittenVp9Bytes(vp9);
     packet.descriptorOffset = start;
-    packet.frameId = layers.pictureIds.unwrap(vp9.pictureId, vp9.pictureIdBits);
+    packet.pictureId = layers.pictureIds.unwrap(vp9.pictureId, vp9.pictureIdBits);
     packet.tl0PictureIndex = vp9.tl0PictureIndex;
     packet.temporalId = vp9.temporalId;
     packet.spatialId = vp9.spatialId;
     packet.layerSync = vp9.switchingUp;
     packet.interPicturePredicted = vp9.interPicturePredicted;
     packet.usedAbove = !vp9.notReferenceForUpper;
-    if (vp9.spatialId >= layers.spatialCount) layers.setSpatialCount(vp9.spatialId + 1);
+    layers.discoverSpatialLayer(vp9.spatialId);
     return DropReason.NONE;
   }
 
   #takeVp9Structure(layers: StreamLayers): void {
     const vp9 = this.#vp9;
-    layers.setSpatialCount(vp9.spatialLayerCount);
+    layers.announceSpatialCount(vp9.spatialLayerCount);
     for (let i = 0; i < vp9.spatialLayerCount; i++) {
       if (vp9.widths[i] === 0) continue;
       layers.widths[i] = vp9.widths[i];
@@ -129,7 +129,7 @@ function describeDependencies(packet: IncomingPacket, layers: StreamLayers, desc
   if (!dependency.set(view.bytes, offset, view.extensionBytes, layers.structure ?? NO_STRUCTURE)) return;
   layers.takeDescriptor(dependency, packet.extSeq);
   packet.layering = Layering.DEPENDENCY;
-  packet.frameId = dependency.frameNumber;
+  packet.pictureId = dependency.frameNumber;
   packet.frameStart = dependency.startOfFrame;
   packet.frameEnd = dependency.endOfFrame;
   packet.spatialId = dependency.spatialId;

@@ -18,8 +18,10 @@ export class StreamLayers {
   structure: DependencyStructure | undefined;
   /** Decode targets that the sender sends, one bit each. */
   activeTargets = 0;
-  /** As the sender says, 1 … 8. */
+  /** 1 … 8, as the sender says or by what came. */
   spatialCount = 1;
+  /** As the sender says; 0 while it has not. */
+  announcedSpatialCount = 0;
   /** Highest spatial layer that comes now. */
   topSpatialId = 0;
   /** Highest temporal layer that came. */
@@ -57,8 +59,16 @@ export class StreamLayers {
   }
 
   /** The sender says how many spatial layers there are. */
-  setSpatialCount(count: number): void {
+  announceSpatialCount(count: number): void {
     this.spatialCount = Math.min(Math.max(count, 1), MAX_SPATIAL_LAYERS);
+    this.announcedSpatialCount = this.spatialCount;
+  }
+
+  /** A packet of this spatial layer came, which the sender did not announce. */
+  discoverSpatialLayer(spatialId: number): void {
+    if (spatialId < this.spatialCount) return;
+    this.spatialCount = spatialId + 1;
+    this.announcedSpatialCount = 0;
   }
 
   /** Takes over what a dependency descriptor says about those that follow; one that is late says nothing new. */
@@ -79,7 +89,7 @@ export class StreamLayers {
     for (let target = 0; target < structure.decodeTargetCount; target++) {
       if (((this.activeTargets >>> target) & 1) !== 0) top = Math.max(top, structure.targetSpatialIds[target]);
     }
-    this.setSpatialCount(top + 1);
+    this.announceSpatialCount(top + 1);
   }
 
   /** What a receiver of the stream up to these layers gets. */

@@ -23,12 +23,32 @@ export interface DecodedFrame {
   readonly temporalId: number;
 }
 
+/** What a viewer's decoder shows of itself, whatever the format. */
+export interface FrameDecoder {
+  /** Pictures. */
+  readonly decoded: number;
+  readonly keyframes: number;
+  /** Complete frames whose references are missing. */
+  readonly undecodable: number;
+  /** Frames that began and never ended although no packet was missing. */
+  readonly truncated: number;
+  /** Steps in headers that no loss explains; empty for a sound stream. */
+  readonly violations: string[];
+  /** Whether ids must go on without a step at keyframes too: so on a stream that the last node rewrites. */
+  strictKeyframes: boolean;
+  /** The decoder needs a keyframe. */
+  readonly broken: boolean;
+  readonly lastDecoded: DecodedFrame | undefined;
+  /** Takes the next packet; returns the picture that it completes, if that can be decoded. */
+  push(packet: HeldPacket): DecodedFrame | undefined;
+}
+
 /**
  * A reference decoder of simulated VP8: takes packets in order, puts frames together, and knows from their truth whether a
  * real decoder could have decoded them. Also checks that what the headers say is continuous: timestamps rise, picture ids
  * and TL0PICIDX go on without a step, except where packets are missing.
  */
-export class DecoderModel {
+export class DecoderModel implements FrameDecoder {
   decoded = 0;
   keyframes = 0;
   /** Complete frames whose references are missing. */

@@ -28,8 +28,9 @@ export interface Vp8Fields {
 const DESCRIPTOR_BYTES = 6;
 const VP8_HEADER_BYTES = 10;
 const MAGIC = 0xca;
-const TRUTH_BYTES = 20;
-const MAX_REFERENCES = 3;
+/** Bytes of a truth without its references, four each. */
+export const TRUTH_BYTES = 20;
+export const MAX_REFERENCES = 3;
 
 /** Smallest payload that holds descriptor, frame header and truth. */
 export const MIN_VIDEO_PAYLOAD_BYTES = DESCRIPTOR_BYTES + VP8_HEADER_BYTES + TRUTH_BYTES + 4 * MAX_REFERENCES;
@@ -69,7 +70,8 @@ export function readAudioPayload(bytes: Uint8Array): FrameTruth | undefined {
   return readTruth(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), 0);
 }
 
-function writeTruth(view: DataView, offset: number, truth: FrameTruth): void {
+/** Writes a truth at `offset`. */
+export function writeTruth(view: DataView, offset: number, truth: FrameTruth): void {
   view.setUint8(offset, MAGIC);
   view.setUint8(offset + 1, truth.encoding | (truth.keyframe ? 0x80 : 0));
   view.setUint8(offset + 2, truth.packetIndex);
@@ -80,8 +82,9 @@ function writeTruth(view: DataView, offset: number, truth: FrameTruth): void {
   for (const [i, reference] of truth.references.entries()) view.setUint32(offset + TRUTH_BYTES + 4 * i, reference);
 }
 
-function readTruth(view: DataView, offset: number): FrameTruth | undefined {
-  if (view.getUint8(offset) !== MAGIC) return undefined;
+/** Reads the truth at `offset`; undefined where there is none. */
+export function readTruth(view: DataView, offset: number): FrameTruth | undefined {
+  if (offset + TRUTH_BYTES > view.byteLength || view.getUint8(offset) !== MAGIC) return undefined;
   const flags = view.getUint8(offset + 1);
   const references: number[] = [];
   const count = view.getUint8(offset + 16);

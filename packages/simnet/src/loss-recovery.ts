@@ -11,6 +11,8 @@ export interface HeldPacket {
   readonly marker: boolean;
   /** Behind the RTP header, without padding; empty for pure padding. */
   readonly payload: Uint8Array;
+  /** Dependency descriptor, where the packet has one. */
+  readonly descriptor?: Uint8Array;
 }
 
 interface Missing {

@@ -28,6 +28,7 @@ export class RtpSender {
   #rtxSequenceNumber: number;
   #timestampBase: number;
   readonly #history: (Uint8Array | undefined)[] = [];
+  readonly #historyExtensions: (readonly (readonly [number, Uint8Array])[])[] = [];
 
   constructor(params: RtpSenderParams, random: SeededRandom) {
     this.params = params;
@@ -49,15 +50,21 @@ export class RtpSender {
     return (this.#timestampBase + Math.round((timeUs * this.params.clockRateHz) / 1_000_000)) >>> 0;
   }
 
-  /** The next packet. */
-  packet(payload: Uint8Array, marker: boolean, captureUs: number): Uint8Array {
+  /** The next packet, with header extensions of its own besides those of all. */
+  packet(
+    payload: Uint8Array,
+    marker: boolean,
+    captureUs: number,
+    more: readonly (readonly [number, Uint8Array])[] = [],
+  ): Uint8Array {
     const { params } = this;
     const sequenceNumber = this.#sequenceNumber;
     this.#sequenceNumber = (sequenceNumber + 1) & 0xffff;
     const timestamp = this.timestampAt(captureUs);
     const header = { payloadType: params.payloadType, ssrc: params.ssrc, sequenceNumber, timestamp, marker };
-    const bytes = build(header, params.extensions, payload);
+    const bytes = build(header, [...params.extensions, ...more], payload);
     this.#history[sequenceNumber % HISTORY] = bytes;
+    this.#historyExtensions[sequenceNumber % HISTORY] = more;
     this.packets++;
     this.octets += payload.length;
     return bytes;
@@ -85,7 +92,7 @@ export class RtpSender {
       marker: (original[1] & 0x80) !== 0,
     };
     this.#rtxSequenceNumber = (this.#rtxSequenceNumber + 1) & 0xffff;
-    return build(header, params.rtxExtensions, payload);
+    return build(header, [...params.rtxExtensions, ...this.#historyExtensions[sequenceNumber % HISTORY]], payload);
   }
 }
 

@@ -6,12 +6,12 @@ import type { Producer } from "@cation/engine/producer";
 import { LinkModel, PERFECT_LINK } from "./link-model.ts";
 import type { LinkConfig } from "./link-model.ts";
 import { SeededRandom } from "./seeded-random.ts";
-import { PUBLISHER_EXTENSIONS, PUBLISHER_OPUS, PUBLISHER_VP8, simOpus, simVp8 } from "./sim-codecs.ts";
-import { VIEWER_EXTENSIONS, VIEWER_OPUS, VIEWER_VP8 } from "./sim-codecs.ts";
+import { PUBLISHER_EXTENSIONS, PUBLISHER_OPUS, publisherCodec, simOpus, simVideo } from "./sim-codecs.ts";
+import { VIEWER_EXTENSIONS, VIEWER_OPUS, viewerCodec } from "./sim-codecs.ts";
 import { SimLink } from "./sim-link.ts";
 import { SimNode } from "./sim-node.ts";
 import type { SimNodeOptions } from "./sim-node.ts";
-import { SimPublisher } from "./sim-publisher.ts";
+import { codecOf, SimPublisher } from "./sim-publisher.ts";
 import type { PublisherOptions } from "./sim-publisher.ts";
 import { SimViewer } from "./sim-viewer.ts";
 import type { ViewerOptions } from "./sim-viewer.ts";
@@ -71,8 +71,16 @@ export interface RelaySeat {
   readonly back: SimLink<Datagram>;
 }
 
-const RELAY_EXTENSIONS: HeaderExtensionIds = { ...NO_HEADER_EXTENSIONS, audioLevel: 14, absCaptureTime: 12 };
-const RELAY_CODECS = { audio: [simOpus(100)], video: [simVp8(101, 0)] };
+const RELAY_EXTENSIONS: HeaderExtensionIds = {
+  ...NO_HEADER_EXTENSIONS,
+  audioLevel: 14,
+  absCaptureTime: 12,
+  dependencyDescriptor: 11,
+};
+const RELAY_CODECS = {
+  audio: [simOpus(100)],
+  video: [simVideo("VP8", 101, 0), simVideo("VP9", 102, 0), simVideo("AV1", 103, 0)],
+};
 
 /** Nodes, publishers, viewers and links in one thread, on one clock, from one seed. */
 export class SimCluster {
@@ -126,7 +134,8 @@ export class SimCluster {
   /** Lets a viewer receive a producer of its node. */
   watch(seat: ViewerSeat, producer: Producer, rtx = true): WatchedTrack {
     const { kind } = producer.params;
-    const codec = kind === "video" ? VIEWER_VP8 : VIEWER_OPUS;
+    const name = videoCodecOf(producer);
+    const codec = kind === "video" ? viewerCodec(name) : VIEWER_OPUS;
     const ssrc = this.#newSsrc();
     const rtxSsrc = kind === "video" && rtx ? this.#newSsrc() : 0;
     const stream = seat.viewer.addStream({
@@ -136,6 +145,8 @@ export class SimCluster {
       payloadType: codec.payloadType,
       rtxPayloadType: codec.rtxPayloadType,
       nack: codec.feedback.nack,
+      codec: name,
+      descriptorId: VIEWER_EXTENSIONS.dependencyDescriptor,
     });
     const params = {
       transport: seat.transport,
@@ -168,7 +179,8 @@ export class SimCluster {
   relay(link: RelaySeat, producer: Producer): { consumer: Consumer; producer: Producer } {
     const { kind, encodings, trackId } = producer.params;
     const streams = encodings.map(() => ({ ssrc: this.#newSsrc(), rtxSsrc: 0 }));
-    const codecs = RELAY_CODECS[kind];
+    const name = videoCodecOf(producer);
+    const codecs = RELAY_CODECS[kind].filter((codec) => kind === "audio" || codec.mimeType === `video/${name}`);
     const relayed = link.to.engine.addProducer({
       trackId,
       kind,
@@ -202,14 +214,15 @@ export class SimCluster {
   }
 
   #addVideo(node: SimNode, transport: TransportHandle, publisher: SimPublisher): Producer {
-    const { rtx, signalsSsrcs } = publisher.options;
+    const { rtx, signalsSsrcs, video } = publisher.options;
+    const codec = publisherCodec(codecOf(video[0]));
     return node.engine.addProducer({
       trackId: this.#newTrack(),
       kind: "video",
       origin: "local",
       transport,
       mid: "v",
-      codecs: [rtx ? PUBLISHER_VP8 : { ...PUBLISHER_VP8, rtxPayloadType: 0 }],
+      codecs: [rtx ? codec : { ...codec, rtxPayloadType: 0 }],
       extensions: PUBLISHER_EXTENSIONS,
       encodings: publisher.encodings.map(({ rid, sender }) => ({
         rid,
@@ -245,4 +258,10 @@ export class SimCluster {
   #newTrack(): TrackId {
     return `track-${this.#trackCount++}` as TrackId;
   }
+}
+
+function videoCodecOf(producer: Producer): "VP8" | "VP9" | "AV1" {
+  const [codec] = producer.params.codecs;
+  if (codec.mimeType === "video/VP9") return "VP9";
+  return codec.mimeType === "video/AV1" ? "AV1" : "VP8";
 }

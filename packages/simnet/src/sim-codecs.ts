@@ -18,6 +18,11 @@ export function simVp8(payloadType: number, rtxPayloadType: number): CodecParame
   };
 }
 
+/** A video codec by name, with these payload types. */
+export function simVideo(name: "VP8" | "VP9" | "AV1", payloadType: number, rtxPayloadType: number): CodecParameters {
+  return { ...simVp8(payloadType, rtxPayloadType), mimeType: `video/${name}` };
+}
+
 /** Opus with this payload type. */
 export function simOpus(payloadType: number): CodecParameters {
   return {
@@ -42,6 +47,7 @@ export const PUBLISHER_EXTENSIONS: HeaderExtensionIds = {
   audioLevel: 1,
   absSendTime: 2,
   transportCc: 3,
+  dependencyDescriptor: 12,
 };
 export const VIEWER_VP8: CodecParameters = simVp8(120, 121);
 export const VIEWER_OPUS: CodecParameters = simOpus(63);
@@ -51,4 +57,15 @@ export const VIEWER_EXTENSIONS: HeaderExtensionIds = {
   audioLevel: 6,
   absSendTime: 5,
   transportCc: 7,
+  dependencyDescriptor: 13,
 };
+
+/** What a publisher sends a codec with. */
+export function publisherCodec(name: "VP8" | "VP9" | "AV1"): CodecParameters {
+  return name === "VP8" ? PUBLISHER_VP8 : simVideo(name, 98, 99);
+}
+
+/** What a viewer receives a codec with. */
+export function viewerCodec(name: "VP8" | "VP9" | "AV1"): CodecParameters {
+  return name === "VP8" ? VIEWER_VP8 : simVideo(name, 122, 123);
+}

@@ -9,9 +9,12 @@ import { writeSdesCname } from "@cation/rtp/rtcp-sdes";
 import { writeSenderReport } from "@cation/rtp/rtcp-sender-report";
 import type { RtpTimestamp, Ssrc } from "@cation/rtp/units";
 import { writeAudioPayload } from "./frame-payload.ts";
+import type { FrameSource } from "./frame-source.ts";
 import { RtpSender } from "./rtp-sender.ts";
 import type { SeededRandom } from "./seeded-random.ts";
-import { PUBLISHER_EXTENSIONS, PUBLISHER_OPUS, PUBLISHER_VP8 } from "./sim-codecs.ts";
+import { PUBLISHER_EXTENSIONS, PUBLISHER_OPUS, publisherCodec } from "./sim-codecs.ts";
+import { SvcSource } from "./svc-source.ts";
+import type { SvcShape } from "./svc-source.ts";
 import { VideoSource } from "./video-source.ts";
 import type { VideoShape } from "./video-source.ts";
 import type { VirtualClock } from "./virtual-clock.ts";
@@ -25,7 +28,7 @@ const WALL_CLOCK_START_US = 1_900_000_000_000_000;
 export interface PublisherOptions {
   readonly audio: boolean;
   /** One for each encoding, lowest first; empty for no video. */
-  readonly video: readonly VideoShape[];
+  readonly video: readonly (VideoShape | SvcShape)[];
   readonly framesPerSecond: number;
   readonly rtx: boolean;
   /** Whether SDP told the ssrcs; otherwise mid and rid do. */
@@ -36,7 +39,7 @@ export interface PublisherOptions {
 export interface PublishedEncoding {
   readonly rid: string;
   readonly sender: RtpSender;
-  readonly source: VideoSource;
+  readonly source: FrameSource;
   paused: boolean;
 }
 
@@ -154,8 +157,9 @@ export class SimPublisher {
     const captureUs = this.localUs;
     for (const encoding of this.encodings) {
       if (encoding.paused) continue;
-      for (const { payload, marker } of encoding.source.next(captureUs)) {
-        this.#send(encoding.sender.packet(payload, marker, captureUs));
+      for (const { payload, marker, descriptor } of encoding.source.next(captureUs)) {
+        const more = descriptor === undefined ? [] : [[PUBLISHER_EXTENSIONS.dependencyDescriptor, descriptor] as const];
+        this.#send(encoding.sender.packet(payload, marker, captureUs, more));
       }
     }
     const nextUs = startUs + Math.round(((frame + 1) * 1_000_000) / this.options.framesPerSecond);
@@ -202,7 +206,7 @@ export function publisherCompactNtp(publisher: SimPublisher): number {
 
 function createEncoding(
   options: PublisherOptions,
-  shape: VideoShape,
+  shape: VideoShape | SvcShape,
   index: number,
   random: SeededRandom,
 ): PublishedEncoding {
@@ -211,17 +215,24 @@ function createEncoding(
   const mid = [PUBLISHER_EXTENSIONS.mid, text.encode("v")] as const;
   const ridElement = [PUBLISHER_EXTENSIONS.rid, text.encode(rid)] as const;
   const repairedElement = [PUBLISHER_EXTENSIONS.repairedRid, text.encode(rid)] as const;
+  const codec = publisherCodec(codecOf(shape));
   const params = {
     ssrc: random.nextUint32() | 1,
-    payloadType: PUBLISHER_VP8.payloadType,
+    payloadType: codec.payloadType,
     rtxSsrc: options.rtx ? (random.nextUint32() | 1) >>> 0 : 0,
-    rtxPayloadType: options.rtx ? PUBLISHER_VP8.rtxPayloadType : 0,
+    rtxPayloadType: options.rtx ? codec.rtxPayloadType : 0,
     clockRateHz: 90_000,
     extensions: rid === "" ? [mid] : [mid, ridElement],
     rtxExtensions: rid === "" ? [mid] : [mid, repairedElement],
   };
   const sender = new RtpSender({ ...params, ssrc: params.ssrc >>> 0 }, random);
-  return { rid, sender, source: new VideoSource(index, shape, random), paused: false };
+  const source = "codec" in shape ? new SvcSource(index, shape, random) : new VideoSource(index, shape, random);
+  return { rid, sender, source, paused: false };
+}
+
+/** What an encoding of this shape is sent in. */
+export function codecOf(shape: VideoShape | SvcShape): "VP8" | "VP9" | "AV1" {
+  return "codec" in shape ? shape.codec : "VP8";
 }
 
 function createAudio(random: SeededRandom): RtpSender {

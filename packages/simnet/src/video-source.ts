@@ -1,4 +1,5 @@
 import { writeVideoPayload } from "./frame-payload.ts";
+import type { FrameSource, SourcePacket } from "./frame-source.ts";
 import type { SeededRandom } from "./seeded-random.ts";
 
 /** Size of one encoding's frames, in packets and bytes. */
@@ -10,17 +11,11 @@ export interface VideoShape {
   readonly temporalLayers: number;
 }
 
-/** A packet to be sent, without its header. */
-export interface SourcePacket {
-  readonly payload: Uint8Array;
-  readonly marker: boolean;
-}
-
 /** Temporal ids of successive frames, by number of layers, as libwebrtc's encoder sets them. */
 const PATTERNS: readonly (readonly number[])[] = [[], [0], [0, 1], [0, 2, 1, 2]];
 
 /** A VP8 encoder as far as the network sees it: frames, references, picture ids, temporal layers, keyframes on demand. */
-export class VideoSource {
+export class VideoSource implements FrameSource {
   keyframes = 0;
   frames = 0;
   readonly #encoding: number;

@@ -3,11 +3,12 @@ import type { RtpPacketView } from "@cation/rtp/rtp-packet-view";
 import { timestampDelta } from "@cation/rtp/sequence";
 import type { SenderReportFields } from "@cation/rtp/rtcp-sender-report";
 import { DecoderModel } from "./decoder-model.ts";
-import type { DecodedFrame } from "./decoder-model.ts";
+import type { DecodedFrame, FrameDecoder } from "./decoder-model.ts";
 import { readAudioPayload } from "./frame-payload.ts";
 import { LossRecovery } from "./loss-recovery.ts";
 import type { HeldPacket } from "./loss-recovery.ts";
 import { RolloverEstimator } from "./srtp-index-guard.ts";
+import { SvcDecoderModel } from "./svc-decoder-model.ts";
 
 const RETRY_US = 80_000;
 const VIDEO_GIVE_UP_US = 1_000_000;
@@ -21,13 +22,17 @@ export interface ViewerStreamParams {
   readonly payloadType: number;
   readonly rtxPayloadType: number;
   readonly nack: boolean;
+  /** What video is decoded as; default VP8. */
+  readonly codec?: "VP8" | "VP9" | "AV1";
+  /** Id of the dependency descriptor; 0 or absent where it was not negotiated. */
+  readonly descriptorId?: number;
 }
 
 /** One stream as a viewer receives it: recovery, decoding, continuity, lip sync. */
 export class ViewerStream {
   readonly params: ViewerStreamParams;
   readonly recovery: LossRecovery;
-  readonly decoder = new DecoderModel();
+  readonly decoder: FrameDecoder;
   readonly violations: string[] = [];
   /** Audio frames in order, or decoded video frames. */
   frames = 0;
@@ -58,6 +63,8 @@ export class ViewerStream {
 
   constructor(params: ViewerStreamParams) {
     this.params = params;
+    const { codec = "VP8" } = params;
+    this.decoder = codec === "VP8" ? new DecoderModel() : new SvcDecoderModel(codec);
     const giveUpUs = params.kind === "video" ? VIDEO_GIVE_UP_US : AUDIO_GIVE_UP_US;
     this.recovery = new LossRecovery(params.nack, RETRY_US, giveUpUs);
   }
@@ -78,7 +85,9 @@ export class ViewerStream {
       sequenceNumber = (payload[0] << 8) | payload[1];
       payload = payload.slice(2);
     }
-    const added = this.recovery.add(sequenceNumber, { timestamp: view.timestamp, marker: view.marker, payload }, nowUs);
+    const descriptor = this.#descriptorOf(view);
+    const { timestamp, marker } = view;
+    const added = this.recovery.add(sequenceNumber, { timestamp, marker, payload, descriptor }, nowUs);
     if (added && rtx) this.repaired++;
     this.drain(nowUs);
   }
@@ -100,6 +109,11 @@ export class ViewerStream {
       wallUs: unixUsFromNtp(report.ntpSeconds, report.ntpFraction),
       rtpTimestamp: report.rtpTimestamp,
     };
+  }
+
+  #descriptorOf(view: RtpPacketView): Uint8Array | undefined {
+    const offset = view.findExtension(this.params.descriptorId ?? 0);
+    return offset < 0 ? undefined : view.bytes.slice(offset, offset + view.extensionBytes);
   }
 
   #checkHeader(view: RtpPacketView, rtx: boolean, rollover: number): void {
