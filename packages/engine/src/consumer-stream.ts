@@ -2,11 +2,13 @@ import { networkOrder } from "@cation/rtp/byte-order";
 import type { CodecKind } from "@cation/rtp/payload/codec-kind";
 import { seqOf } from "@cation/rtp/sequence";
 import type { Consumer } from "./consumer.ts";
+import { ConsumerLayers } from "./consumer-layers.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
 import type { ForwardGroup } from "./forward-group.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
+import { Layering } from "./layering.ts";
 import type { PacketHistory } from "./packet-history.ts";
 import type { Producer } from "./producer.ts";
 import type { ProducerStream } from "./producer-stream.ts";
@@ -66,6 +68,9 @@ export class ConsumerStream {
   readonly #aligner: TimestampAligner;
   readonly #place: StreamPlace;
   readonly #temporal = new TemporalFilter();
+  /** Of a source with layers inside; undefined before there was one. */
+  #layers: ConsumerLayers | undefined;
+  #maxSpatialId = 0;
   readonly #stamps: SentStamps | undefined;
   #resends: ResendLog | undefined;
   #binding: Binding | undefined;
@@ -122,22 +127,35 @@ export class ConsumerStream {
     return this.#resends;
   }
 
-  /** Highest temporal layer that is wanted. */
-  setMaxTemporalId(maxTemporalId: number): void {
+  /** Highest layers that are wanted; `maxSpatialId` among those inside the source, where it has some. */
+  setMaxLayers(maxSpatialId: number, maxTemporalId: number): void {
+    this.#maxSpatialId = maxSpatialId;
     this.#temporal.wanted = maxTemporalId;
     this.#place.flag(StreamFlag.FILTERS, !this.#temporal.open);
+    this.#layers?.setWanted(maxSpatialId, maxTemporalId);
+  }
+
+  /** What is wanted of the present source cannot be had before its next keyframe. */
+  get needsKeyframe(): boolean {
+    return this.source !== undefined && this.#layers?.needsKeyframeOf(this.source) === true;
   }
 
   /** Forwards a packet of `source`, whatever it is: what the PacketForwarder does not do at once. */
   forward(packet: IncomingPacket): DropReason {
-    const { group } = this.#binding as Binding;
-    const chosen = group.choose(packet);
+    let { group } = this.#binding as Binding;
+    let chosen = group.choose(packet);
     if (chosen === DropReason.NO_CODEC) return chosen;
     const rewriter = this.rewriter;
     if (packet.sourceKey !== rewriter.sourceKey) this.#begin(packet);
     if (this.#rewrites) {
       if (packet.payloadBytes === 0) return this.#leaveOut(packet, group, DropReason.EMPTY);
-      if (!this.#wants(packet)) return this.#leaveOut(packet, group, DropReason.TEMPORAL_LAYER);
+      if (packet.layering !== Layering.NONE) {
+        if (!this.#passesLayers(packet)) return this.#leaveOut(packet, group, DropReason.LAYER);
+        group = (this.#binding as Binding).group;
+        chosen = group.choose(packet);
+      } else if (!this.#wants(packet)) {
+        return this.#leaveOut(packet, group, DropReason.TEMPORAL_LAYER);
+      }
     }
     if (chosen !== DropReason.NONE) return chosen;
     const number = rewriter.map(packet);
@@ -229,12 +247,15 @@ export class ConsumerStream {
     if (group.choose(packet) !== DropReason.NONE) return DropReason.NACK_MISS;
     const codec = group.codecOf(packet);
     if (this.#rewrites && codec >= 0) this.#context.payloads.describeDescriptor(packet, codec as CodecKind);
+    const sent = this.#layers?.sent;
+    if (sent?.has(number) === false) return DropReason.NACK_MISS;
     const head = this.#context.head;
-    head.marker = packet.marker;
+    head.marker = packet.marker || sent?.forcedMarker(number) === true;
     head.timestamp = (packet.timestamp + segment.timestampOffset) | 0;
     const rewritesPicture = packet.descriptorBytes > 0 && packet.pictureId >= 0;
     head.pictureId = rewritesPicture ? (packet.pictureId + segment.pictureIdOffset) & 0x7fff : -1;
     head.tl0PictureIndex = (packet.tl0PictureIndex + segment.tl0Offset) & 0xff;
+    head.frameNumberOffset = group.rewritesFrameNumbers ? segment.pictureIdOffset : 0;
     const filled = this.rtxSsrc !== 0 ? this.#fillRtxHead(packet, group, number) : this.#fillSameHead(group, number);
     if (!filled) return DropReason.NACK_MISS;
     writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
@@ -275,11 +296,25 @@ export class ConsumerStream {
     return packet.pictureId < 0 ? passes : !rewriter.isLeftOut(packet);
   }
 
+  #passesLayers(packet: IncomingPacket): boolean {
+    const source = this.source as ProducerStream;
+    if (this.#layers === undefined) {
+      this.#layers = new ConsumerLayers();
+      this.#layers.setWanted(this.#maxSpatialId, this.#temporal.wanted);
+    }
+    const passes = this.#layers.passes(packet, source);
+    const { group, producer } = this.#binding as Binding;
+    if (this.#layers.activeTargets !== group.key.plan.key.activeTargets) this.#regroup(producer);
+    return passes;
+  }
+
   #send(packet: IncomingPacket, group: ForwardGroup, number: number): void {
     const place = this.#place;
     const head = this.#fillHead(packet, group, number);
-    const marksNext = place.has(StreamFlag.MARKS_NEXT);
+    const endsPicture = packet.layering !== Layering.NONE && this.#layers?.endsPicture === true;
+    const marksNext = place.has(StreamFlag.MARKS_NEXT) || endsPicture;
     head.marker = packet.marker || marksNext;
+    this.#layers?.sent.note(number, endsPicture);
     writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
     this.#countPacket(packet.payloadBytes);
     if (packet.keyframeStart) place.setDouble(StreamDouble.LAST_KEYFRAME_US, packet.arrivalUs);
@@ -304,6 +339,8 @@ export class ConsumerStream {
     head.originalSequence = -1;
     head.pictureId = group.rewritesVp8 ? rewriter.pictureId : -1;
     head.tl0PictureIndex = rewriter.tl0PictureIndex;
+    head.frameNumberOffset = group.rewritesFrameNumbers ? rewriter.pictureIdOffset : 0;
+    if (packet.layering === Layering.VP9 && this.#rewrites) head.pictureId = rewriter.pictureId;
     head.absSendTime = this.#context.absSendTime;
     if (group.key.plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
     return head;
@@ -378,6 +415,12 @@ export class ConsumerStream {
 
   #bind(producer: Producer): void {
     if (this.#binding?.producer === producer) return;
+    this.#regroup(producer);
+    this.#firstResendable = this.rewriter.highestOut + 1;
+  }
+
+  /** Joins the consumers of `producer` that get the same headers. */
+  #regroup(producer: Producer): void {
     this.#unbind();
     const { extensions } = this.consumer.params;
     const plan = producer.planFor({
@@ -385,6 +428,7 @@ export class ConsumerStream {
       outgoing: extensions,
       midBytes: this.#mid.length,
       relay: !this.#rewrites,
+      activeTargets: this.#layers?.activeTargets ?? -1,
     });
     const groupIndex = producer.joinGroup({
       plan,
@@ -396,7 +440,6 @@ export class ConsumerStream {
     const group = producer.groups[groupIndex] as ForwardGroup;
     this.#binding = { producer, group, groupIndex };
     this.#place.setWord(StreamWord.GROUP, groupIndex);
-    this.#firstResendable = this.rewriter.highestOut + 1;
   }
 
   #unbind(): void {

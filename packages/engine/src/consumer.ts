@@ -88,7 +88,6 @@ export class Consumer {
     if (this.closed) return;
     this.#maxSpatialId = layers.maxSpatialId ?? ALL_SPATIAL_LAYERS;
     this.#maxTemporalId = Math.max(0, layers.maxTemporalId ?? ALL_TEMPORAL_LAYERS);
-    this.#applyTemporal();
     this.reselect(nowUs);
     this.#wishChanged(nowUs);
     this.#context.settle(nowUs);
@@ -134,7 +133,6 @@ export class Consumer {
       this.#detach();
       return;
     }
-    this.#applyTemporal();
     this.reselect(nowUs);
   }
 
@@ -246,10 +244,14 @@ export class Consumer {
   }
 
   #attachOne(producer: Producer, stream: ConsumerStream, nowUs: number): void {
-    const wanted = selectEncoding(producer.streams, Math.min(this.#maxSpatialId, this.#allocatedSpatialId));
+    const maxSpatialId = Math.min(this.#maxSpatialId, this.#allocatedSpatialId);
+    const wanted = selectEncoding(producer.streams, maxSpatialId);
     if (wanted === undefined) return;
+    const inner = producer.streams.length > 1 ? ALL_SPATIAL_LAYERS : maxSpatialId;
+    stream.setMaxLayers(Math.min(inner, wanted.layers.topSpatialId), this.#temporalLimitOf(wanted));
     if (wanted === stream.source) {
       stream.dropTarget();
+      if (stream.needsKeyframe) wanted.requestKeyframe(nowUs);
     } else if (!producer.hasKeyframes) {
       stream.switchTo(wanted);
     } else if (wanted !== stream.target) {
@@ -286,9 +288,10 @@ export class Consumer {
     this.wakeAllocation(nowUs);
   }
 
-  #applyTemporal(): void {
-    const temporalId = Math.min(this.#maxTemporalId, this.#allocatedTemporalId);
-    for (const stream of this.streams) stream.setMaxTemporalId(temporalId);
+  /** Where all temporal layers are granted there is nothing to filter. */
+  #temporalLimitOf(source: ProducerStream): number {
+    const granted = this.#allocatedTemporalId;
+    return Math.min(this.#maxTemporalId, granted >= source.layers.maxTemporalId ? ALL_TEMPORAL_LAYERS : granted);
   }
 
   #detach(): void {

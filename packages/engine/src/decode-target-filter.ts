@@ -27,8 +27,12 @@ export class DecodeTargetFilter implements LayerFilter {
   #wantedTemporalId = 0;
   #target = 0;
   #wantedTarget = 0;
+  /** The receiver was told since the last structure that not all targets are active: that holds until it is told again. */
+  #toldFewer = false;
   /** Newest frame number; -1 before the first. */
   #newest = -1;
+  /** RTP timestamp of its picture. */
+  #timestamp = 0;
   readonly #history = new LayerHistory(FRAME_NUMBER_BITS);
   readonly #forwarded = new Int32Array(REMEMBERED_FRAMES).fill(-1);
 
@@ -66,26 +70,31 @@ export class DecodeTargetFilter implements LayerFilter {
 
   #beginFrame(packet: IncomingPacket, structure: DependencyStructure): void {
     const first = this.#newest < 0;
+    const startsPicture = packet.timestamp !== this.#timestamp;
     this.#newest = packet.pictureId;
+    this.#timestamp = packet.timestamp;
     const { structurePresent, activeDecodeTargets } = packet.dependency;
     if (first || structurePresent || activeDecodeTargets >= 0) this.#choose();
     const before = this.#target;
     if (first || structurePresent) this.#target = this.#wantedTarget;
-    else if (this.#wantedTarget !== this.#target) this.#target = this.#nextTarget(packet, structure);
-    if (first || structurePresent || this.#target !== before) this.#take(packet.pictureId, structure);
+    else if (startsPicture && this.#wantedTarget !== this.#target) this.#target = this.#nextTarget(packet, structure);
+    if (first || structurePresent) this.#toldFewer = false;
+    if (first || structurePresent || this.#target !== before) this.#take(packet, structure);
   }
 
-  #take(frameId: number, structure: DependencyStructure): void {
+  /** The target holds from the first frame of the packet's picture on, which has one frame for each spatial layer. */
+  #take(packet: IncomingPacket, structure: DependencyStructure): void {
     const target = this.#target;
     this.spatialId = structure.targetSpatialIds[target];
     this.temporalId = structure.targetTemporalIds[target];
-    this.#history.push(frameId, target);
+    this.#history.push((packet.pictureId - packet.spatialId) & 0xffff, target);
     const sent = this.#layers?.activeTargets ?? 0;
     let mask = 0;
     for (let other = 0; other < structure.decodeTargetCount; other++) {
       if (((sent >>> other) & 1) !== 0 && isPartOf(structure, other, target)) mask |= 1 << other;
     }
-    this.activeTargets = mask >>> 0 === sent >>> 0 ? -1 : mask >>> 0;
+    if (mask >>> 0 !== sent >>> 0) this.#toldFewer = true;
+    this.activeTargets = this.#toldFewer ? mask >>> 0 : -1;
   }
 
   /** The target to have from this frame on, on the way to the wanted one. */

@@ -58,6 +58,8 @@ export const DropReason = {
   SEND_NO_TRANSPORT: 26,
   /** Reported by the backend: refused by the kernel. */
   SEND_SOCKET_ERROR: 27,
+  /** Of a layer inside the stream (SVC) that the receiver does not get. */
+  LAYER: 28,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 

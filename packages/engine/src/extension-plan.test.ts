@@ -17,7 +17,7 @@ const INCOMING: HeaderExtensionIds = {
   mid: 4,
 };
 const OUTGOING: HeaderExtensionIds = { ...INCOMING, audioLevel: 3, dependencyDescriptor: 7, mid: 9, transportCc: 2 };
-const KEY: ExtensionPlanKey = { incoming: INCOMING, outgoing: OUTGOING, midBytes: 2, relay: false };
+const KEY: ExtensionPlanKey = { incoming: INCOMING, outgoing: OUTGOING, midBytes: 2, relay: false, activeTargets: -1 };
 
 const store = new MemoryStore(2, 512);
 const packet = new IncomingPacket(store, 0);

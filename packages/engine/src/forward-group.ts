@@ -37,6 +37,8 @@ export class ForwardGroup {
   payloadType = 0;
   /** Whether picture id and TL0PICIDX of the payload descriptor are the receiver's. */
   rewritesVp8 = false;
+  /** Whether frame numbers of the dependency descriptor are the receiver's. */
+  rewritesFrameNumbers = false;
   /** The record: everything but transport, token, numbers and ssrc. */
   readonly template = new SendBatch(1);
   /** Words of the template that are in use. */
@@ -98,7 +100,9 @@ export class ForwardGroup {
     const { payloads, plan, rewrites } = this.key;
     this.payloadType = payloads.outgoingOf(packet.payloadType);
     if (this.payloadType < 0) return DropReason.NO_CODEC;
-    this.rewritesVp8 = rewrites && this.#producer.codecKindOf(packet.payloadType) === CodecKind.VP8;
+    const codec = this.#producer.codecKindOf(packet.payloadType);
+    this.rewritesVp8 = rewrites && codec === CodecKind.VP8;
+    this.rewritesFrameNumbers = rewrites && codec !== CodecKind.VP8 && codec !== CodecKind.VP9;
     return plan.prepare(packet) ? DropReason.NONE : DropReason.HEADER_TOO_LONG;
   }
 
@@ -114,6 +118,7 @@ export class ForwardGroup {
     head.originalSequence = -1;
     head.pictureId = rewritesPicture ? 0 : -1;
     head.tl0PictureIndex = 0;
+    head.frameNumberOffset = 0;
     head.transportSequence = 0;
     layRtpRecord(this.template, 0, packet, plan, mid, head);
     const { u32, u16, u8 } = this.template;

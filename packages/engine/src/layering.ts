@@ -6,6 +6,8 @@ export const Layering = {
   VP9: 1,
   /** Dependency descriptor (AV1 RTP, appendix A), whatever the codec. */
   DEPENDENCY: 2,
+  /** Dependency descriptor whose structure is not known, since its packet is missing: everybody gets it. */
+  UNREADABLE: 3,
 } as const;
 export type Layering = (typeof Layering)[keyof typeof Layering];
 

@@ -4,6 +4,7 @@ import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { ForwardGroup } from "./forward-group.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
+import { Layering } from "./layering.ts";
 import type { ProducerStream } from "./producer-stream.ts";
 import { SEND_RECORD_BYTES } from "./send-batch.ts";
 import { STREAM_ROW_WORDS, StreamDouble, StreamWord } from "./stream-table.ts";
@@ -30,15 +31,11 @@ export class PacketForwarder {
     const { groups } = source.producer;
     const { drops, transports } = this.#context;
     const { i32, f64 } = rows;
-    // Padding of the sender's probes is not for everybody.
-    const hasPayload = packet.payloadBytes > 0;
+    // Padding of the sender's probes is not for everybody; nor is what has layers.
+    const plain = packet.payloadBytes > 0 && packet.layering === Layering.NONE;
     for (let i = 0; i < forwarding.length; i++) {
       const row = i * STREAM_ROW_WORDS;
-      if (
-        !hasPayload ||
-        i32[row + StreamWord.FLAGS] !== 0 ||
-        packet.extSeq <= f64[(row >> 1) + StreamDouble.HIGHEST_IN]
-      ) {
+      if (!plain || i32[row + StreamWord.FLAGS] !== 0 || packet.extSeq <= f64[(row >> 1) + StreamDouble.HIGHEST_IN]) {
         const reason = forwarding[i].forward(packet);
         if (reason !== DropReason.NONE) drops.add(reason);
         continue;

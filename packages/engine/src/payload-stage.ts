@@ -126,7 +126,11 @@ function describeDependencies(packet: IncomingPacket, layers: StreamLayers, desc
   const { view, dependency } = packet;
   const offset = view.findExtension(descriptorId);
   if (offset < 0) return;
-  if (!dependency.set(view.bytes, offset, view.extensionBytes, layers.structure ?? NO_STRUCTURE)) return;
+  if (!dependency.set(view.bytes, offset, view.extensionBytes, layers.structureOf(packet.extSeq) ?? NO_STRUCTURE)) {
+    packet.layering = Layering.UNREADABLE;
+    packet.pictureId = dependency.frameNumber;
+    return;
+  }
   layers.takeDescriptor(dependency, packet.extSeq);
   packet.layering = Layering.DEPENDENCY;
   packet.pictureId = dependency.frameNumber;

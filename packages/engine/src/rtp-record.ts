@@ -3,12 +3,16 @@ import type { SendBatch } from "./send-batch.ts";
 import type { EngineTransport } from "./engine-transport.ts";
 import type { ExtensionPlan } from "./extension-plan.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
+import { Layering } from "./layering.ts";
 
 const FIXED_HEADER_BYTES = 12;
 const FIXED_HEADER_WORDS = 3;
 const RECORD_WORDS = SEND_RECORD_BYTES / 4;
 const PREFIX_WORDS = SEND_PREFIX_OFFSET / 4;
 const PADDING_BIT = 0x20;
+const DESCRIPTOR_FRAME_NUMBER = 1;
+const VP9_HAS_LAYER_INDICES = 0x20;
+const VP9_FLEXIBLE = 0x10;
 const VP8_EXTENDED = 0x80;
 const VP8_HAS_PICTURE_ID = 0x80;
 const VP8_HAS_TL0 = 0x40;
@@ -27,9 +31,11 @@ export class RtpRecordHead {
   timestamp = 0;
   /** RTX: number of the packet that is repeated (RFC 4588 §4); -1 otherwise. */
   originalSequence = -1;
-  /** VP8: picture id (15 bits) and TL0PICIDX to write; picture id -1 leaves the payload as it is. */
+  /** VP8, VP9: picture id (15 bits) and TL0PICIDX to write; picture id -1 leaves the payload as it is. */
   pictureId = -1;
   tl0PictureIndex = -1;
+  /** Added to the frame number of the dependency descriptor. */
+  frameNumberOffset = 0;
   /** 24 bits, 6.18 seconds. */
   absSendTime = 0;
   transportSequence = 0;
@@ -98,7 +104,10 @@ export function layRtpRecord(
   }
   let skipped = 0;
   if (head.pictureId >= 0) {
-    prefixBytes += writeVp8Descriptor(batch.u8, header + prefixBytes, packet, head);
+    prefixBytes +=
+      packet.layering === Layering.VP9
+        ? writeVp9Descriptor(batch.u8, header + prefixBytes, packet, head)
+        : writeVp8Descriptor(batch.u8, header + prefixBytes, packet, head);
     skipped = packet.descriptorBytes;
   }
   if (head.filler) {
@@ -126,6 +135,12 @@ function stampExtensions(
     const offset = header + plan.midOffset;
     for (let i = 0; i < mid.length; i++) u8[offset + i] = mid[i];
   }
+  if (plan.descriptorOffset >= 0 && head.frameNumberOffset !== 0) {
+    const offset = header + plan.descriptorOffset + DESCRIPTOR_FRAME_NUMBER;
+    const frameNumber = ((u8[offset] << 8) | u8[offset + 1]) + head.frameNumberOffset;
+    u8[offset] = frameNumber >>> 8;
+    u8[offset + 1] = frameNumber;
+  }
   if (plan.absSendTimeOffset >= 0) {
     const offset = header + plan.absSendTimeOffset;
     u8[offset] = head.absSendTime >>> 16;
@@ -137,6 +152,25 @@ function stampExtensions(
     u8[offset] = head.transportSequence >>> 8;
     u8[offset + 1] = head.transportSequence;
   }
+}
+
+/**
+ * VP9 payload descriptor up to TL0PICIDX, with the picture id in 15 bits (RFC 9628 §4.2); what follows goes out as it came.
+ * Returns its length.
+ */
+function writeVp9Descriptor(u8: Uint8Array, offset: number, packet: IncomingPacket, head: RtpRecordHead): number {
+  const source = packet.view.bytes;
+  const start = packet.descriptorOffset;
+  const flags = source[start];
+  const hasLayers = (flags & VP9_HAS_LAYER_INDICES) !== 0;
+  const hasTl0 = hasLayers && (flags & VP9_FLEXIBLE) === 0;
+  let position = offset;
+  u8[position++] = flags;
+  u8[position++] = 0x80 | (head.pictureId >>> 8);
+  u8[position++] = head.pictureId;
+  if (hasLayers) u8[position++] = source[start + packet.descriptorBytes - (hasTl0 ? 2 : 1)];
+  if (hasTl0) u8[position++] = head.tl0PictureIndex;
+  return position - offset;
 }
 
 /** VP8 payload descriptor with the picture id in 15 bits (RFC 7741 §4.2). Returns its length. */

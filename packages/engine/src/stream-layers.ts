@@ -34,9 +34,13 @@ export class StreamLayers {
   readonly #own: (RateWindow | undefined)[] = Array.from({ length: CELLS });
   readonly #shared: (RateWindow | undefined)[] = Array.from({ length: CELLS });
   #activity: LayerActivity | undefined;
+  /** Number of the packet that brought the structure. */
   #structureExtSeq = -1;
+  /** What held before it, for packets that come late. */
+  #earlierStructure: DependencyStructure | undefined;
+  #changed = false;
 
-  /** Counts a packet that the payload stage has described. True where another spatial layer is the highest now. */
+  /** Counts a packet that the payload stage has described. True where another layer is the highest now. */
   add(packet: IncomingPacket, bytes: number, nowUs: number): boolean {
     const { spatialId, temporalId } = packet;
     const rates = packet.usedAbove ? this.#shared : this.#own;
@@ -44,8 +48,12 @@ export class StreamLayers {
     let rate = rates[cell];
     if (rate === undefined) rate = rates[cell] = new RateWindow();
     rate.add(bytes, nowUs);
-    if (temporalId > this.maxTemporalId) this.maxTemporalId = temporalId;
-    return this.spatialCount > 1 && this.#noteSpatial(packet, nowUs);
+    if (temporalId > this.maxTemporalId) {
+      this.maxTemporalId = temporalId;
+      this.#changed = true;
+    }
+    if (this.spatialCount > 1) this.#noteSpatial(packet, nowUs);
+    return this.#takeChanged();
   }
 
   /** Looks for spatial layers that have stopped. True where another one is the highest now. */
@@ -55,12 +63,14 @@ export class StreamLayers {
     activity.check();
     let top = this.topSpatialId;
     while (top > 0 && activity.isStalled(top, nowUs)) top--;
-    return this.#setTop(top);
+    this.#setTop(top);
+    return this.#takeChanged();
   }
 
   /** The sender says how many spatial layers there are. */
   announceSpatialCount(count: number): void {
     this.spatialCount = Math.min(Math.max(count, 1), MAX_SPATIAL_LAYERS);
+    if (this.spatialCount !== this.announcedSpatialCount) this.#setTop(this.spatialCount - 1);
     this.announcedSpatialCount = this.spatialCount;
   }
 
@@ -71,11 +81,17 @@ export class StreamLayers {
     this.announcedSpatialCount = 0;
   }
 
+  /** What the descriptor of a packet with this number refers to; undefined while that is not known. */
+  structureOf(extSeq: number): DependencyStructure | undefined {
+    return extSeq < this.#structureExtSeq ? this.#earlierStructure : this.structure;
+  }
+
   /** Takes over what a dependency descriptor says about those that follow; one that is late says nothing new. */
   takeDescriptor(descriptor: DependencyDescriptor, extSeq: number): void {
     if (extSeq < this.#structureExtSeq) return;
     const structure = (this.structure ??= new DependencyStructure());
     if (descriptor.structurePresent) {
+      if (structure.templateCount > 0) (this.#earlierStructure ??= new DependencyStructure()).copyFrom(structure);
       this.#structureExtSeq = extSeq;
       structure.copyFrom(descriptor.attachedStructure);
       for (let i = 0; i <= structure.maxSpatialId && structure.hasResolutions; i++) {
@@ -109,20 +125,26 @@ export class StreamLayers {
   reset(): void {
     this.pictureIds.reset();
     this.structure?.clear();
+    this.#earlierStructure?.clear();
     this.#structureExtSeq = -1;
   }
 
-  #noteSpatial(packet: IncomingPacket, nowUs: number): boolean {
+  #noteSpatial(packet: IncomingPacket, nowUs: number): void {
     const { spatialId } = packet;
     const activity = (this.#activity ??= new LayerActivity(MAX_SPATIAL_LAYERS));
     if (packet.frameStart) activity.frame(spatialId, nowUs);
-    if (spatialId > this.topSpatialId) return this.#setTop(spatialId);
-    return this.topSpatialId >= this.spatialCount && this.#setTop(this.spatialCount - 1);
+    if (spatialId > this.topSpatialId && spatialId < this.spatialCount) this.#setTop(spatialId);
   }
 
-  #setTop(spatialId: number): boolean {
-    if (spatialId === this.topSpatialId) return false;
+  #setTop(spatialId: number): void {
+    if (spatialId === this.topSpatialId) return;
     this.topSpatialId = spatialId;
-    return true;
+    this.#changed = true;
+  }
+
+  #takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
   }
 }

@@ -1,10 +1,12 @@
 import type { IncomingPacket } from "./incoming-packet.ts";
+import { Layering } from "./layering.ts";
 import { leavesOut, RewriteSegments } from "./rewrite-segments.ts";
 import type { RewriteSegment } from "./rewrite-segments.ts";
 import { StreamDouble, StreamFlag, StreamWord } from "./stream-table.ts";
 import type { StreamPlace } from "./stream-table.ts";
 
 const PICTURE_ID_MASK = 0x7fff;
+const FRAME_NUMBER_MASK = 0xffff;
 
 /**
  * Makes one continuous stream out of packets of changing sources: sequence numbers, timestamps and VP8 picture ids go on
@@ -71,6 +73,11 @@ export class StreamRewriter {
     return this.#place.double(StreamDouble.LAST_ARRIVAL_US);
   }
 
+  /** Outgoing minus incoming picture id or frame number of the current source. */
+  get pictureIdOffset(): number {
+    return this.#place.word(StreamWord.PICTURE_ID_OFFSET);
+  }
+
   /**
    * Goes over to the source of `packet`, which is the first that will be sent of it, with its timestamps moved by
    * `timestampOffset`. `nextOut` is the number that it gets.
@@ -135,11 +142,13 @@ export class StreamRewriter {
     const place = this.#place;
     const extSeq = packet.extSeq;
     if (extSeq <= place.double(StreamDouble.HIGHEST_IN)) return false;
-    this.#closeSegment(extSeq, packet.pictureId);
+    // Where layers refer to each other by distances of ids, these stay.
+    const pictureId = packet.layering === Layering.NONE ? packet.pictureId : -1;
+    this.#closeSegment(extSeq, pictureId);
     place.setDouble(StreamDouble.HIGHEST_IN, extSeq);
     place.setDouble(StreamDouble.SEGMENT_START, extSeq + 1);
     place.setDouble(StreamDouble.SEQUENCE_OFFSET, place.double(StreamDouble.SEQUENCE_OFFSET) - 1);
-    this.#leavePictureOut(packet.pictureId);
+    this.#leavePictureOut(pictureId);
     return true;
   }
 
@@ -204,7 +213,8 @@ export class StreamRewriter {
 
   #mapPicture(packet: IncomingPacket, hasPicture: boolean, pictureIdOffset: number, newest: boolean): void {
     const place = this.#place;
-    this.pictureId = hasPicture ? (packet.pictureId + pictureIdOffset) & PICTURE_ID_MASK : -1;
+    const mask = packet.layering >= Layering.DEPENDENCY ? FRAME_NUMBER_MASK : PICTURE_ID_MASK;
+    this.pictureId = hasPicture ? (packet.pictureId + pictureIdOffset) & mask : -1;
     if (!hasPicture) return;
     if (newest) place.setWord(StreamWord.LAST_PICTURE_ID, this.pictureId);
     if (packet.tl0PictureIndex < 0) return;

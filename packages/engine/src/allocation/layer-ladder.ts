@@ -91,8 +91,7 @@ export class LayerLadder {
       // A larger picture is not worth it at a quarter of the frames.
       if (rung.spatialId !== lowest?.spatialId && rung.temporalId < this.#topTemporalId(rung.spatialId) - 1) continue;
       if (rung.spatialId > maxSpatialId || rung.temporalId > maxTemporalId) continue;
-      const below = steps.at(-1);
-      if (below !== undefined && rung.bitrateBps <= below.bitrateBps * MIN_STEP) steps.pop();
+      while (steps.length > 0 && rung.bitrateBps <= steps[steps.length - 1].bitrateBps * MIN_STEP) steps.pop();
       steps.push(rung);
     }
     return steps.length === 0 && lowest !== undefined ? [lowest] : steps;
