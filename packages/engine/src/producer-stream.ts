@@ -12,6 +12,7 @@ import { RateWindow } from "./rate-window.ts";
 import { ReceivedWindow, WindowState } from "./received-window.ts";
 import { ReceptionStatistics } from "./reception-statistics.ts";
 import { SenderClock } from "./sender-clock.ts";
+import { AudioLevelMeter } from "./speakers/audio-level-meter.ts";
 import { StreamLayers } from "./stream-layers.ts";
 import { StreamTable } from "./stream-table.ts";
 
@@ -42,6 +43,8 @@ export class ProducerStream {
   /** Undefined where NACK was not negotiated. */
   readonly nack: NackGenerator | undefined;
   readonly rate = new RateWindow();
+  /** Undefined for video. */
+  readonly level: AudioLevelMeter | undefined;
   readonly layers = new StreamLayers();
 
   /** Consumers that get each packet (their rows in the same order), and those that wait for a keyframe to begin. */
@@ -81,6 +84,7 @@ export class ProducerStream {
     this.sourceKey = context.nextSourceKey();
     this.reception = new ReceptionStatistics(clockRateHz);
     this.keyframes = new KeyframeRequester(context.config.keyframeWindowUs, context.config.keyframeRetryMaxUs);
+    this.level = producer.params.kind === "audio" ? new AudioLevelMeter() : undefined;
     this.nack = usesNack ? new NackGenerator(context.config) : undefined;
   }
 
@@ -91,6 +95,7 @@ export class ProducerStream {
     const order = this.#takeNumber(packet, nowUs);
     if (order !== DropReason.NONE) return order;
     this.#count(packet, nowUs);
+    this.level?.add(packet, this.producer.params.extensions.audioLevel, nowUs);
     if (packet.payloadBytes > 0) {
       const descriptorId = this.producer.params.extensions.dependencyDescriptor;
       const described = this.#context.payloads.describe(packet, codec, this.layers, descriptorId);

@@ -175,6 +175,17 @@ export class Producer {
     for (const stream of this.streams) stream.checkActivity(timeoutUs, nowUs);
   }
 
+  /** How loud it is: 0 silent … 127 as loud as can be; 0 for video. */
+  loudness(nowUs: number): number {
+    return this.streams[0].level?.loudness(nowUs) ?? 0;
+  }
+
+  /** Its participant speaks: pictures of it come before others'. For whoever knows the room. */
+  markSpoke(nowUs: number): void {
+    this.spokeAtUs = nowUs;
+    for (const consumer of this.consumers) consumer.wakeAllocation(nowUs);
+  }
+
   /** Fresh figures of each encoding; for scrapes. */
   stats(nowUs: number): ProducerStreamStats[] {
     return this.streams.map((stream) => ({
