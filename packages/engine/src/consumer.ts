@@ -5,6 +5,7 @@ import { AllocationTier } from "./allocation/allocation-tier.ts";
 import { ConsumerStream } from "./consumer-stream.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
+import { KeptClock } from "./kept-clock.ts";
 import { selectEncoding } from "./layer-selector.ts";
 import type { ConsumerParams } from "./parameters.ts";
 import { PayloadMap } from "./payload-map.ts";
@@ -34,6 +35,9 @@ export class Consumer {
   producer: Producer;
   paused = false;
   closed = false;
+  /** Reports tell the time by this clock instead of the source's own; undefined where that is not known either. */
+  keptClock: KeptClock | undefined;
+  keepsClock = false;
   /** Its place in the allocation of the transport; undefined for audio and relays, which are not rationed. */
   readonly allocation: AllocationItem | undefined;
 
@@ -138,10 +142,12 @@ export class Consumer {
 
   /**
    * Takes another producer as source: audio at its next packet, video at its next keyframe, until when the present one goes
-   * on. Ssrc, numbers and timestamps continue.
+   * on. Ssrc, numbers and timestamps continue. `keepsClock`: the producer is somebody else's, so that reports go on by the
+   * clock of the one before.
    */
-  replaceProducer(producer: Producer, nowUs: MonoUs): void {
+  replaceProducer(producer: Producer, nowUs: MonoUs, keepsClock = false): void {
     if (this.closed || producer.closed) return;
+    this.#keepClock(keepsClock);
     if (this.#successor !== undefined) this.#forgetSuccessor();
     if (producer !== this.producer) {
       this.#successor = producer;
@@ -279,6 +285,13 @@ export class Consumer {
         source.requestKeyframe(nowUs);
       }
     }
+  }
+
+  #keepClock(keepsClock: boolean): void {
+    const clock = this.streams[0].source?.clock;
+    if (!keepsClock) this.keptClock = undefined;
+    else if (!this.keepsClock) this.keptClock = clock?.known === true ? new KeptClock(clock) : undefined;
+    this.keepsClock = keepsClock;
   }
 
   /** What it wants of its producer, and of its transport, is to be looked at again. */

@@ -91,7 +91,9 @@ export class ReportSender {
   #fillDraft(stream: ConsumerStream, nowUs: number): boolean {
     const source = stream.source;
     const rewriter = stream.rewriter;
-    if (source === undefined || !source.clock.known || rewriter.sourceKey !== source.sourceKey) return false;
+    if (source === undefined || rewriter.sourceKey !== source.sourceKey) return false;
+    if (stream.consumer.keepsClock) return this.#fillKeptDraft(stream, source, nowUs);
+    if (!source.clock.known) return false;
     const clock = source.clock;
     const elapsedUs = Math.max(0, nowUs - clock.arrivalUs);
     const fraction = clock.ntpFraction + elapsedUs * NTP_FRACTIONS_PER_US;
@@ -101,6 +103,24 @@ export class ReportSender {
     draft.ntpSeconds = (clock.ntpSeconds + Math.floor(fraction / 0x1_0000_0000)) >>> 0;
     draft.ntpFraction = (fraction % 0x1_0000_0000) >>> 0;
     draft.rtpTimestamp = timestampAdd(clock.rtpTimestamp + rewriter.timestampOffset, ticks);
+    draft.packetCount = stream.packets;
+    draft.octetCount = stream.bytes;
+    return true;
+  }
+
+  /** By the kept clock: what was sent last, moved on by the time since. */
+  #fillKeptDraft(stream: ConsumerStream, source: ProducerStream, nowUs: number): boolean {
+    const { keptClock } = stream.consumer;
+    if (keptClock === undefined) return false;
+    const { rewriter } = stream;
+    const elapsedUs = Math.max(0, nowUs - rewriter.lastArrivalUs);
+    const ticks = Math.round((elapsedUs * source.producer.clockRateHz) / 1_000_000);
+    keptClock.read(nowUs);
+    const draft = this.#draft;
+    draft.ssrc = (stream.ssrc >>> 0) as Ssrc;
+    draft.ntpSeconds = keptClock.ntpSeconds;
+    draft.ntpFraction = keptClock.ntpFraction;
+    draft.rtpTimestamp = timestampAdd(rewriter.lastTimestamp, ticks);
     draft.packetCount = stream.packets;
     draft.octetCount = stream.bytes;
     return true;

@@ -54,6 +54,8 @@ export class ViewerStream {
   repaired = 0;
   plisSent = 0;
   lastPliUs = -1;
+  /** Told of each media packet as it comes. */
+  onPacket: ((sequenceNumber: number, timestamp: number) => void) | undefined;
 
   readonly #mainRollover = new RolloverEstimator();
   readonly #rtxRollover = new RolloverEstimator();
@@ -80,6 +82,7 @@ export class ViewerStream {
     this.#checkHeader(view, rtx, rollover);
     let payload = view.bytes.slice(view.payloadOffset, view.payloadOffset + view.payloadBytes);
     let sequenceNumber: number = view.sequenceNumber;
+    if (!rtx) this.onPacket?.(sequenceNumber, view.timestamp);
     if (rtx) {
       if (payload.length < 2) return;
       sequenceNumber = (payload[0] << 8) | payload[1];

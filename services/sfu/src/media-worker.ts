@@ -248,8 +248,8 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     consumer.setPreferredLayers(layers, this.nowUs());
   }
 
-  replaceProducer(consumer: Consumer, producer: Producer): void {
-    consumer.replaceProducer(producer, this.nowUs());
+  replaceProducer(consumer: Consumer, producer: Producer, keepsClock = false): void {
+    consumer.replaceProducer(producer, this.nowUs(), keepsClock);
   }
 
   /** Closes all transports, then the port. Idempotent. */

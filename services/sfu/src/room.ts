@@ -5,6 +5,7 @@ import { RoomReplica } from "@cation/cluster/room-replica";
 import type { RoomChange } from "@cation/cluster/room-replica";
 import type { Random } from "@cation/engine/random";
 import { PeerConnectionRole } from "@cation/proto/client/v1/client";
+import { TrackSource } from "@cation/proto/common/v1/common";
 import type { IslbService, RoomPosition } from "@cation/proto/islb/v1/islb";
 import type { OpenSession } from "@cation/proto/sfu/v1/sfu";
 import { LeaveReason } from "@cation/proto/state/v1/state";
@@ -14,6 +15,7 @@ import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { currentSpan } from "@cation/service-kit/span";
 import type { ClientTransportOpener } from "./client-transport.ts";
+import type { EventBody } from "./event-log.ts";
 import type { LocalTracks } from "./local-tracks.ts";
 import type { MediaMilestone } from "./media-milestones.ts";
 import type { PacedWork } from "./paced-work.ts";
@@ -28,6 +30,7 @@ import { RoomAnnouncer } from "./room-announcer.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SubscriberConnection } from "./subscriber-connection.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
+import { RoomAudio } from "./speakers/room-audio.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { createTrackId } from "./system-random.ts";
 import { TrackSources } from "./track-sources.ts";
@@ -51,6 +54,10 @@ export interface RoomDeps {
   readonly media: ClientTransportOpener & PublisherMedia & SubscriberMedia & RelayMedia;
   readonly tracks: LocalTracks;
   readonly hubs: RelayHubs;
+  /** Voices that a listener hears at once, and that go over a link. */
+  readonly maxAudioStreams: number;
+  /** Several times a second: which of this node's voices may go to other nodes. */
+  readonly onVoices: (roomId: string, loudest: ReadonlySet<string>) => void;
 }
 
 /** A session and what carries out its requests. */
@@ -71,6 +78,7 @@ export class Room {
   readonly #announcer = new RoomAnnouncer();
   readonly #hubLease: HubLease;
   readonly #sources: TrackSources;
+  readonly #audio: RoomAudio;
   readonly #subscription: Subscription;
   readonly #sessions = new Map<string, OpenedSession>();
   /** Whose each track is: when somebody leaves, the replica has forgotten that already. */
@@ -89,6 +97,17 @@ export class Room {
     this.#replica = new RoomReplica(roomId, (change) => this.#changed(change));
     this.#hubLease = deps.hubs.acquire(roomId);
     this.#sources = new TrackSources(deps.nodeId, deps.tracks, this.hub);
+    this.#audio = new RoomAudio({
+      nodeId: deps.nodeId,
+      clock: deps.clock,
+      nowUs: () => deps.media.nowUs(),
+      maxStreams: deps.maxAudioStreams,
+      acquire: (track, listener) => this.#sources.acquire(track, listener),
+      onRanking: () => this.#followSpeakers(),
+      onLook: () => deps.onVoices(roomId, this.#audio.loudestHere()),
+      onSpeakers: (participantIds) => this.#tellAll({ $case: "activeSpeakers", value: { participantIds } }),
+      onDominant: (participantId) => this.#markSpoke(participantId),
+    });
     this.#subscription = subscribeRoomEvents(deps.events, roomId, (event) => this.receive(event));
   }
 
@@ -102,6 +121,11 @@ export class Room {
 
   get sessions(): ReadonlyMap<string, OpenedSession> {
     return this.#sessions;
+  }
+
+  /** Who speaks. */
+  get audio(): RoomAudio {
+    return this.#audio;
   }
 
   get hub(): RelayHub {
@@ -234,6 +258,9 @@ export class Room {
       acquire: (track, listener) => this.#sources.acquire(track, listener),
       onOffer: (offer) => session.tell({ $case: "subscriberOffer", value: offer }),
       onState: (state) => session.tellTransportState(PeerConnectionRole.SUBSCRIBER, state),
+      audio: this.#audio,
+      maxAudioStreams: this.#deps.maxAudioStreams,
+      onBindings: (bindings) => session.tell({ $case: "trackBindings", value: { tracks: bindings } }),
       onAllocations: (changed) => session.tell({ $case: "trackAllocations", value: { tracks: changed } }),
       onOpen: () => trace?.opened("subscriber"),
       onMilestone,
@@ -274,6 +301,8 @@ export class Room {
 
   #reset(): void {
     const { tracks } = this.#replica;
+    this.#audio.retain((trackId) => tracks.has(trackId));
+    for (const track of tracks.values()) this.#audio.add(track);
     for (const { session } of this.#sessions.values()) {
       session.publisher.reconcile(this.#replica);
       session.subscriptions.retain((trackId) => tracks.has(trackId));
@@ -289,14 +318,17 @@ export class Room {
     }
   }
 
-  #trackCame({ trackId, participantId, nodeId }: Track): void {
+  #trackCame(track: Track): void {
+    const { trackId, participantId, nodeId } = track;
     this.#owners.set(trackId, participantId);
     this.hub.moveOrigin(trackId, nodeId);
+    this.#audio.add(track);
     for (const { session } of this.#sessions.values()) session.subscriber.reconcileTrack(trackId);
   }
 
   #trackWent(trackId: string): void {
     this.#owners.delete(trackId);
+    this.#audio.remove(trackId);
     for (const { session } of this.#sessions.values()) {
       session.subscriptions.forget(trackId);
       session.subscriber.reconcileTrack(trackId);
@@ -306,11 +338,38 @@ export class Room {
 
   #trackMuted({ trackId, participantId, muted }: TrackMuted): void {
     this.#sessions.get(participantId)?.session.publisher.applyMuted(trackId, muted);
+    this.#audio.setMuted(trackId, muted);
   }
 
   #participantLeft({ participantId, reason }: ParticipantLeft): void {
     this.endGone(participantId, reason);
     for (const [trackId, owner] of [...this.#owners]) if (owner === participantId) this.#trackWent(trackId);
+  }
+
+  #followSpeakers(): void {
+    for (const { session } of this.#sessions.values()) {
+      if (!session.subscriber.isShortOfLines) continue;
+      // In turns: a thousand listeners may change at once.
+      this.#deps.work.add(() => session.subscriber.followSpeakers());
+    }
+  }
+
+  #tellAll(body: EventBody): void {
+    for (const { session } of this.#sessions.values()) session.tell(body);
+  }
+
+  /** Its picture comes before others', wherever one of them must go without. */
+  #markSpoke(participantId: string): void {
+    for (const { trackId, participantId: owner, source } of this.#replica.tracks.values()) {
+      if (owner !== participantId || source !== TrackSource.CAMERA) continue;
+      for (const { session } of this.#sessions.values()) {
+        const producer = session.subscriber.subscribed.get(trackId)?.consumer?.wantedProducer;
+        // One is enough: whoever watches it here takes it from the same producer.
+        if (!producer) continue;
+        producer.markSpoke(this.#deps.media.nowUs());
+        break;
+      }
+    }
   }
 
   #scheduleCount(): void {
@@ -372,6 +431,7 @@ export class Room {
     this.#countTimer?.cancel();
     this.#readTimer?.cancel();
     this.#subscription.unsubscribe();
+    this.#audio.close();
     this.#hubLease.release();
     this.#onEmpty();
   }

@@ -108,6 +108,12 @@ export const sfuConfigSchema = Type.Object({
     description:
       "Adds metrics of single rooms, or of their participants: at most 500 series a worker, largest rooms first.",
   }),
+  maxAudioStreams: Type.Integer({
+    minimum: 1,
+    maximum: 64,
+    default: 6,
+    description: "Voices that a participant hears at once, the loudest; as many of this node's go to other nodes.",
+  }),
   maxParticipants: Type.Integer({ minimum: 1, default: 2_000, description: "Beyond it islb places nobody here." }),
   maxPacketsPerSecond: Type.Integer({ minimum: 1, default: 150_000, description: "Counts as full." }),
   maxEgressBps: Type.Integer({ minimum: 1, default: 1_000_000_000, description: "Counts as full." }),

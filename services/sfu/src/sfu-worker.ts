@@ -27,6 +27,7 @@ import type { PeerMedia } from "./relay/peer-media.ts";
 import { RoomRegistry } from "./room-registry.ts";
 import { SessionService } from "./session-service.ts";
 import type { SfuConfig } from "./sfu-config.ts";
+import { forwardLoudest } from "./speakers/link-audio.ts";
 import { SystemRandom } from "./system-random.ts";
 import { readRoomFigures } from "./room-figures.ts";
 import type { RoomFigures } from "./room-figures.ts";
@@ -195,7 +196,21 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
   const work = new PacedWork(clock);
   const paths = createRelayPaths(config, worker, clock, random);
   const hubs = new RelayHubs({ nodeId, connect: connectRelay, media: worker, clock, random, logger, paths });
-  const room = { nodeId, clock, random, work, logger, islb, events, media: worker, tracks, hubs };
+  const room = {
+    nodeId,
+    clock,
+    random,
+    work,
+    logger,
+    islb,
+    events,
+    media: worker,
+    tracks,
+    maxAudioStreams: config.maxAudioStreams,
+    onVoices: (roomId: string, loudest: ReadonlySet<string>) =>
+      forwardLoudest(links.links, roomId, loudest, (consumer, paused) => worker.setConsumerPaused(consumer, paused)),
+    hubs,
+  };
   const registry = new RoomRegistry(room);
   const links = new RelayLinkServer({
     nodeId,

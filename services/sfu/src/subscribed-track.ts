@@ -24,7 +24,8 @@ export interface SubscriberMedia {
   setConsumerTier(consumer: Consumer, tier: AllocationTier): void;
   /** Tells when the network's share for it changes: see `consumer.allocation`. */
   watchAllocation(consumer: Consumer, listener: () => void): void;
-  replaceProducer(consumer: Consumer, producer: Producer): void;
+  /** @param keepsClock the producer is another participant's: reports go on by the clock of the one before */
+  replaceProducer(consumer: Consumer, producer: Producer, keepsClock?: boolean): void;
 }
 
 /** What the client agreed to, and where it is. */
@@ -39,10 +40,14 @@ interface Agreement {
  * client's agreement, and a transport that has keys; they come in any order.
  */
 export class SubscribedTrack {
-  readonly track: Track;
   readonly media: SubscribedMedia;
+  /** Whom its m-line was made for. */
+  readonly offeredTrackId: string;
+  readonly #offeredParticipantId: string;
+  readonly #acquire: (track: Track, listener: ProducerListener) => TrackLease;
+  #track: Track;
   readonly #engine: SubscriberMedia;
-  readonly #lease: TrackLease;
+  #lease: TrackLease;
   readonly #onAllocation: (subscribed: SubscribedTrack) => void;
   #settings: SubscriptionSettings;
   #producer: Producer | undefined;
@@ -61,13 +66,44 @@ export class SubscribedTrack {
     acquire: (track: Track, listener: ProducerListener) => TrackLease,
     onAllocation: (subscribed: SubscribedTrack) => void,
   ) {
-    this.track = track;
+    this.#track = track;
+    this.offeredTrackId = track.trackId;
+    this.#offeredParticipantId = track.participantId;
+    this.#acquire = acquire;
     this.media = media;
     this.#settings = settings;
     this.#engine = engine;
     this.#onAllocation = onAllocation;
     this.#wantedSinceUs = settings.paused ? undefined : engine.nowUs();
     this.#lease = acquire(track, (producer) => this.#setProducer(producer));
+  }
+
+  /** What is sent, or will be. */
+  get track(): Track {
+    return this.#track;
+  }
+
+  /** Another track takes its m-line over, without negotiation: ssrc, numbers and timestamps go on. */
+  rebind(track: Track, settings: SubscriptionSettings): void {
+    if (this.#closed) return;
+    const before = this.#lease;
+    this.#track = track;
+    this.#settings = settings;
+    this.#producer = undefined;
+    let isCurrent = true;
+    this.#lease = { release: () => undefined };
+    const lease = this.#acquire(track, (producer) => {
+      if (isCurrent) this.#setProducer(producer);
+    });
+    this.#lease = {
+      release: () => {
+        isCurrent = false;
+        lease.release();
+      },
+    };
+    // After the new one is held: what both come from is not let go meanwhile.
+    before.release();
+    if (this.#consumer) this.#applySettings(this.#consumer);
   }
 
   /** Sends it; undefined until all is there. */
@@ -111,8 +147,9 @@ export class SubscribedTrack {
   #setProducer(producer: Producer | undefined): void {
     if (this.#closed) return;
     this.#producer = producer;
+    const isForeign = this.#track.participantId !== this.#offeredParticipantId;
     if (!producer) this.#stop();
-    else if (this.#consumer) this.#engine.replaceProducer(this.#consumer, producer);
+    else if (this.#consumer) this.#engine.replaceProducer(this.#consumer, producer, isForeign);
     else this.#tryStart();
   }
 
@@ -129,8 +166,8 @@ export class SubscribedTrack {
   }
 
   #applySettings(consumer: Consumer): void {
-    this.#engine.setConsumerTier(consumer, tierOf(this.#settings, this.track));
-    this.#engine.setConsumerLayers(consumer, wishedLayers(this.#settings, this.track));
+    this.#engine.setConsumerTier(consumer, tierOf(this.#settings, this.#track));
+    this.#engine.setConsumerLayers(consumer, wishedLayers(this.#settings, this.#track));
     this.#engine.setConsumerPaused(consumer, this.#settings.paused);
   }
 

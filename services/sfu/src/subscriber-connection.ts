@@ -1,6 +1,6 @@
 import type { Random } from "@cation/engine/random";
 import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
-import type { SubscriberAnswer, SubscriberOffer, TrackAllocation } from "@cation/proto/client/v1/client";
+import type { SubscriberAnswer, SubscriberOffer, TrackAllocation, TrackBinding } from "@cation/proto/client/v1/client";
 import type { Track } from "@cation/proto/state/v1/state";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
@@ -12,6 +12,9 @@ import type { ClientTransport, ClientTransportOpener } from "./client-transport.
 import type { PacedWork } from "./paced-work.ts";
 import type { MediaMilestone } from "./media-milestones.ts";
 import { readSdp } from "./sdp-errors.ts";
+import { AudioLines } from "./speakers/audio-lines.ts";
+import type { LineChange } from "./speakers/audio-lines.ts";
+import type { RoomAudio } from "./speakers/room-audio.ts";
 import { SubscribedTrack } from "./subscribed-track.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -34,6 +37,11 @@ export interface SubscriberConnectionOptions {
   readonly acquire: (track: Track, listener: ProducerListener) => TrackLease;
   readonly onOffer: (offer: SubscriberOffer) => void;
   readonly onState: (state: TransportState) => void;
+  readonly audio: Pick<RoomAudio, "want" | "speaking" | "ranked">;
+  /** Lines of sound that a participant has at most. */
+  readonly maxAudioStreams: number;
+  /** m-lines carry other tracks than the newest offer says. */
+  readonly onBindings: (bindings: TrackBinding[]) => void;
   /** The network's share for these tracks is another one. */
   readonly onAllocations: (tracks: TrackAllocation[]) => void;
   /** A transport is opened. */
@@ -49,6 +57,9 @@ export interface SubscriberConnectionOptions {
 export class SubscriberConnection {
   readonly #options: SubscriberConnectionOptions;
   readonly #allocations: AllocationTeller;
+  readonly #lines: AudioLines;
+  /** Audio tracks that are wanted, heard or not: what takes that back. */
+  readonly #wanted = new Map<string, () => void>();
   readonly #subscribed = new Map<string, SubscribedTrack>();
   #description: SubscriberDescription;
   #transport: ClientTransport | undefined;
@@ -64,6 +75,7 @@ export class SubscriberConnection {
 
   constructor(options: SubscriberConnectionOptions) {
     this.#options = options;
+    this.#lines = new AudioLines(options.maxAudioStreams);
     this.#allocations = new AllocationTeller(options.clock, options.onAllocations);
     this.#description = new SubscriberDescription(options.random);
   }
@@ -90,7 +102,7 @@ export class SubscriberConnection {
 
   /** Makes what is sent equal to what is wanted of what is there. */
   reconcile(): void {
-    for (const trackId of [...this.#subscribed.keys()]) this.reconcileTrack(trackId);
+    for (const trackId of [...this.#subscribed.keys(), ...this.#wanted.keys()]) this.reconcileTrack(trackId);
     for (const trackId of this.#options.tracks().keys()) this.reconcileTrack(trackId);
   }
 
@@ -102,10 +114,23 @@ export class SubscriberConnection {
     const subscribed = this.#subscribed.get(trackId);
     if (track && settings) {
       if (subscribed) subscribed.setSettings(settings);
-      else this.#add(track);
-    } else if (subscribed) {
-      this.#remove(subscribed);
+      else this.#want(track);
+    } else {
+      this.#unwant(trackId);
     }
+  }
+
+  /** Whether not all wanted sound has an m-line. */
+  get isShortOfLines(): boolean {
+    return this.#lines.isShort;
+  }
+
+  /** Lines of sound go over to who speaks, where there are fewer of them than tracks. */
+  followSpeakers(): void {
+    const { audio } = this.#options;
+    if (!this.#lines.isShort) return;
+    const speaking = audio.speaking.filter((trackId) => this.#isHearable(trackId));
+    this.#rebind(this.#lines.follow(speaking, audio.ranked));
   }
 
   /** Errors: STALE_ANSWER, SDP_…. */
@@ -118,7 +143,7 @@ export class SubscriberConnection {
     for (const subscribed of this.#subscribed.values()) {
       const negotiated = answer.media.get(subscribed.media.mid);
       // The m-line may have had another track in the offer that was answered.
-      if (negotiated?.trackId === subscribed.track.trackId) subscribed.setAgreement(negotiated, transport.handle);
+      if (negotiated?.trackId === subscribed.offeredTrackId) subscribed.setAgreement(negotiated, transport.handle);
     }
     if (this.#dirty) this.#scheduleOffer();
   }
@@ -137,10 +162,59 @@ export class SubscriberConnection {
     this.#closed = true;
     this.#timer?.cancel();
     this.#allocations.close();
-    for (const subscribed of this.#subscribed.values()) subscribed.close();
-    this.#subscribed.clear();
+    this.#releaseAll();
     this.#transport?.close();
     this.#transport = undefined;
+  }
+
+  #releaseAll(): void {
+    for (const subscribed of this.#subscribed.values()) subscribed.close();
+    this.#subscribed.clear();
+    for (const release of this.#wanted.values()) release();
+    this.#wanted.clear();
+    this.#lines.clear();
+  }
+
+  #want(track: Track): void {
+    const { trackId } = track;
+    if (kindOf(track) !== "audio") return this.#add(track);
+    if (!this.#wanted.has(trackId)) this.#wanted.set(trackId, this.#options.audio.want(trackId));
+    if (!this.#lines.has(trackId) && this.#lines.add(trackId)) this.#add(track);
+  }
+
+  #unwant(trackId: string): void {
+    this.#wanted.get(trackId)?.();
+    this.#wanted.delete(trackId);
+    const change = this.#lines.remove(trackId, this.#options.audio.ranked);
+    if (change) return this.#rebind([change]);
+    const subscribed = this.#subscribed.get(trackId);
+    if (subscribed) this.#remove(subscribed);
+  }
+
+  /** Not what the participant has paused. */
+  #isHearable(trackId: string): boolean {
+    const track = this.#options.tracks().get(trackId);
+    return track !== undefined && this.#options.subscriptions.settingsFor(track)?.paused === false;
+  }
+
+  #rebind(changes: readonly LineChange[]): void {
+    const bindings: TrackBinding[] = [];
+    for (const { from, to } of changes) {
+      const track = this.#options.tracks().get(to);
+      const settings = track && this.#options.subscriptions.settingsFor(track);
+      const subscribed = this.#subscribed.get(from);
+      if (!track || !settings) continue;
+      // The one before had no m-line, since the connection is full or its codec is none that is forwarded.
+      if (!subscribed) {
+        this.#add(track);
+        continue;
+      }
+      this.#subscribed.delete(from);
+      this.#subscribed.set(to, subscribed);
+      subscribed.rebind(track, settings);
+      bindings.push({ mid: subscribed.media.mid, trackId: to, participantId: track.participantId });
+    }
+    if (bindings.length > 0) this.#options.onBindings(bindings);
   }
 
   #add(track: Track): void {
@@ -220,8 +294,7 @@ export class SubscriberConnection {
   /** The client closed its peer connection. What comes next is a new one, which knows no m-lines yet. */
   #loseTransport(): void {
     this.#suspended = true;
-    for (const subscribed of this.#subscribed.values()) subscribed.close();
-    this.#subscribed.clear();
+    this.#releaseAll();
     this.#transport?.close();
     this.#transport = undefined;
     this.#pending = undefined;

@@ -7,6 +7,7 @@ import type { ConsumerParams, ProducerParams } from "@cation/engine/parameters";
 import type { Producer } from "@cation/engine/producer";
 import type { PacketStore } from "@cation/engine/packet-store";
 import type { MonoUs } from "@cation/rtp/units";
+import type { Clock } from "@cation/service-kit/clock";
 import type { TransportState } from "@cation/webrtc/transport-state";
 import type { RemoteDescription } from "@cation/webrtc/webrtc-transport";
 import type { ClientTransport, ClientTransportOptions } from "../client-transport.ts";
@@ -17,12 +18,18 @@ export interface FakeProducer {
   params: ProducerParams;
   muted: boolean;
   demand: LayerDemand;
+  level: number;
+  loudness(): number;
+  spokeAtUs: number;
+  markSpoke(nowUs: number): void;
   onDemand: ((demand: LayerDemand) => void) | undefined;
 }
 
 export interface FakeConsumer {
   readonly params: ConsumerParams;
   producer: FakeProducer;
+  readonly wantedProducer: FakeProducer;
+  keepsClock: boolean;
   paused: boolean;
   layers: WishedLayers | undefined;
   tier: AllocationTier | undefined;
@@ -89,6 +96,8 @@ export class FakeMedia implements Media {
   readonly producers = new Set<FakeProducer>();
   readonly consumers = new Set<FakeConsumer>();
   readonly links = new Set<TransportHandle>();
+  /** Time stands still without one. */
+  clock: Clock | undefined;
   readonly store = {} as PacketStore;
   #lastHandle = 0;
 
@@ -105,7 +114,7 @@ export class FakeMedia implements Media {
   }
 
   nowUs(): MonoUs {
-    return 0 as MonoUs;
+    return ((this.clock?.monotonicMs() ?? 0) * 1_000) as MonoUs;
   }
 
   openClientTransport(options: ClientTransportOptions): ClientTransport {
@@ -132,7 +141,16 @@ export class FakeMedia implements Media {
 
   addProducer(params: ProducerParams): Producer {
     const demand = { maxSpatialId: params.encodings.length - 1, maxTemporalId: 3 };
-    const producer: FakeProducer = { params, muted: false, demand, onDemand: undefined };
+    const producer: FakeProducer = {
+      params,
+      muted: false,
+      demand,
+      onDemand: undefined,
+      level: 0,
+      loudness: () => producer.level,
+      spokeAtUs: -1,
+      markSpoke: (nowUs) => (producer.spokeAtUs = nowUs),
+    };
     this.producers.add(producer);
     return producer as unknown as Producer;
   }
@@ -164,6 +182,10 @@ export class FakeMedia implements Media {
     const consumer: FakeConsumer = {
       params,
       producer: fake,
+      get wantedProducer() {
+        return consumer.producer;
+      },
+      keepsClock: false,
       paused: false,
       layers: undefined,
       tier: undefined,
@@ -198,8 +220,10 @@ export class FakeMedia implements Media {
     (consumer as unknown as FakeConsumer).layers = layers;
   }
 
-  replaceProducer(consumer: Consumer, producer: Producer): void {
-    (consumer as unknown as FakeConsumer).producer = producer as unknown as FakeProducer;
+  replaceProducer(consumer: Consumer, producer: Producer, keepsClock = false): void {
+    const fake = consumer as unknown as FakeConsumer;
+    fake.producer = producer as unknown as FakeProducer;
+    fake.keepsClock = keepsClock;
   }
 
   #handle(): TransportHandle {

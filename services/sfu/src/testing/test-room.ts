@@ -82,6 +82,7 @@ export class TestRooms {
   #lastRequest = 0;
 
   constructor(nodeId = "here") {
+    this.media.clock = this.clock;
     const logger = createLogger({ service: "sfu", level: "silent" });
     const shared = {
       nodeId,
@@ -96,6 +97,8 @@ export class TestRooms {
       islb: this.islb,
       events: this.events,
       tracks: this.tracks,
+      maxAudioStreams: 3,
+      onVoices: () => undefined,
       hubs: new RelayHubs({ ...shared, connect: () => Promise.reject(new CodedError("SFU_UNAVAILABLE")) }),
     });
     this.service = new SessionService({ registry: this.registry, logger, checkTakesWork: () => undefined });
