@@ -11,7 +11,7 @@ import { createBotControl } from "./bot-control.ts";
 import { BotFleet } from "./bot-fleet.ts";
 import { createBotShared } from "./bot-shared.ts";
 import { until } from "./bot-test-kit.ts";
-import { ProcessHealthWatch } from "./process-health.ts";
+import { ProcessHealthWatch } from "./process-health-watch.ts";
 import type { ProcessHealth } from "./process-health.ts";
 import type { Sample, SamplePage } from "./sample-log.ts";
 

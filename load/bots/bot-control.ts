@@ -5,7 +5,7 @@ import { Type } from "typebox";
 import type { Static, TSchema } from "typebox";
 import Value from "typebox/value";
 import type { BotFleet } from "./bot-fleet.ts";
-import type { ProcessHealthWatch } from "./process-health.ts";
+import type { ProcessHealthWatch } from "./process-health-watch.ts";
 
 const MAX_COUNT = 5_000;
 const MAX_PAGE = 20_000;

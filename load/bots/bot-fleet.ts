@@ -2,8 +2,9 @@ import { Bot } from "./bot.ts";
 import type { BotReport, SourceGap } from "./bot.ts";
 import type { BotShared } from "./bot-shared.ts";
 import { joinBySignal } from "./join-by-signal.ts";
+import type { TokenMinter } from "./join-by-signal.ts";
 import { summarize } from "./media-summary.ts";
-import type { PublishOptions } from "./publish-plan.ts";
+import type { BotsChoice, BotsOrder } from "./bots-order.ts";
 import { SampleLog } from "./sample-log.ts";
 import type { SampleBody, SamplePage } from "./sample-log.ts";
 
@@ -14,33 +15,11 @@ const LOOK_MS = 50;
 const MEDIA_INTERVAL_MS = 2_000;
 const LOG_CAPACITY = 200_000;
 
-/** Bots to make. */
-export interface BotsOrder {
-  readonly count: number;
-  readonly room: string;
-  /** Identities are this and the bot's number. */
-  readonly identity: string;
-  /** Signal nodes; bots begin with one after the other. */
-  readonly urls: readonly string[];
-  /** Of all of them, in order; where there are fewer than bots, signal mints the rest in development mode. */
-  readonly tokens?: readonly string[];
-  readonly region?: string;
-  readonly nodeId?: string;
-  readonly publish?: PublishOptions;
-  /** Pictures that each subscribes to, and every voice. Default: everything, unasked. */
-  readonly tiles?: number;
-  /** A name for these bots in samples and removals. */
-  readonly group?: string;
-  /** Time over which the joins are spread evenly. */
-  readonly spreadMs?: number;
-}
-
-/** Which bots. Nothing given: all. */
-export interface BotsChoice {
-  readonly ids?: readonly number[];
-  readonly group?: string;
-  /** The oldest so many. */
-  readonly count?: number;
+export interface FleetOptions {
+  /** Of the process, put into identities, so that bots of several processes differ. */
+  readonly name?: string;
+  /** Makes the tokens that an order does not bring. Default: signal does, in development mode. */
+  readonly mintToken?: TokenMinter;
 }
 
 interface Member {
@@ -61,13 +40,15 @@ interface Member {
 /** All bots of a process: makes them, lets their time pass, and takes down what they see. */
 export class BotFleet {
   readonly #shared: BotShared;
+  readonly #options: FleetOptions;
   readonly #members = new Map<number, Member>();
   readonly #log = new SampleLog(LOG_CAPACITY);
   readonly #timers: NodeJS.Timeout[] = [];
   #lastId = 0;
 
-  constructor(shared: BotShared) {
+  constructor(shared: BotShared, options: FleetOptions = {}) {
     this.#shared = shared;
+    this.#options = options;
     this.#timers.push(setInterval(() => this.#tick(), TICK_MS));
     this.#timers.push(setInterval(() => this.#look(), LOOK_MS));
   }
@@ -125,13 +106,14 @@ export class BotFleet {
     const id = ++this.#lastId;
     const { urls, room, tokens, region = "", nodeId = "", tiles, group = "" } = order;
     const { clock, random } = this.#shared;
+    const { name, mintToken } = this.#options;
     const place = {
-      urls: urls.map((_, i) => urls[(id + i) % urls.length]),
+      urls: urls.map((_, i) => urls[(index + i) % urls.length]),
       room,
-      identity: `${order.identity}-${id}`,
+      identity: [order.identity, name, id].filter((part) => part !== undefined).join("-"),
       region,
       nodeId,
-      token: tokens?.[index],
+      token: tokens?.[index] ?? mintToken,
       autoSubscribe: tiles === undefined,
     };
     const bot = new Bot(this.#shared, {

@@ -6,7 +6,7 @@ import { TestCluster } from "@cation/sfu/testing/test-cluster";
 import type { TestNodeOptions } from "@cation/sfu/testing/test-cluster";
 import { Bot } from "./bot.ts";
 import { createBotShared } from "./bot-shared.ts";
-import type { PublishOptions } from "./publish-plan.ts";
+import type { PublishOptions } from "./publish-options.ts";
 import { openSessionLink } from "./session-link.ts";
 
 const TICK_MS = 10;

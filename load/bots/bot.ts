@@ -6,7 +6,7 @@ import { BotSubscriber } from "./bot-subscriber.ts";
 import { FrameHistory } from "./frame-history.ts";
 import type { FrameGap } from "./frame-history.ts";
 import { planPublishing } from "./publish-plan.ts";
-import type { PublishOptions } from "./publish-plan.ts";
+import type { PublishOptions } from "./publish-options.ts";
 import type { LinkHandler, SignalLink } from "./signal-link.ts";
 import { TrackDirectory } from "./track-directory.ts";
 import type { ReceivedTrack, TrackInterval } from "./track-receiver.ts";

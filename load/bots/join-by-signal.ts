@@ -5,6 +5,9 @@ import type { Clock } from "@cation/service-kit/clock";
 import { openNodeSocket } from "./node-socket.ts";
 import type { LinkHandler, SignalLink } from "./signal-link.ts";
 
+/** Makes a token for somebody. */
+export type TokenMinter = (room: string, identity: string) => Promise<string>;
+
 /** Where and as whom to join. */
 export interface Place {
   /** Of signal nodes: ws, wss, http or https; the path is added. After a failure the next one is tried. */
@@ -14,8 +17,8 @@ export interface Place {
   readonly region?: string;
   /** Empty: wherever the cluster likes. */
   readonly nodeId: string;
-  /** Undefined: signal mints one, where it is in development mode. */
-  readonly token: string | undefined;
+  /** Or who makes one. Undefined: signal does, where it is in development mode. */
+  readonly token: string | TokenMinter | undefined;
   /** Receive every track without asking. */
   readonly autoSubscribe: boolean;
 }
@@ -33,13 +36,14 @@ export async function joinBySignal(
   handler: LinkHandler,
 ): Promise<{ link: SignalLink; joined: Joined }> {
   const { room, identity, region = "", nodeId, autoSubscribe } = place;
+  const mint = typeof place.token === "function" ? place.token : () => mintBySignal(place.urls[0], room, identity);
   let first: Joined | undefined;
   const line = { isCut: false };
   const session = new SignalSession(
     environmentOf(clock, random, line),
     {
       urls: place.urls.map((url) => withPath(url, "ws", "/rtc")),
-      token: place.token ?? (() => mintToken(place.urls[0], room, identity)),
+      token: typeof place.token === "string" ? place.token : () => mint(room, identity),
       region,
       nodeId,
       autoSubscribe,
@@ -82,7 +86,7 @@ function environmentOf(clock: Clock, random: () => number, line: { readonly isCu
 }
 
 /** A token from signal in development mode. */
-export async function mintToken(url: string, room: string, identity: string): Promise<string> {
+async function mintBySignal(url: string, room: string, identity: string): Promise<string> {
   const response = await fetch(withPath(url, "http", "/dev/token"), {
     method: "POST",
     headers: { "content-type": "application/json" },

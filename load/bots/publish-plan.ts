@@ -3,21 +3,8 @@ import type { PublishedTrack } from "@cation/proto/client/v1/client";
 import { VIDEO_HEIGHTS } from "./bot-media.ts";
 import type { VideoEncoding } from "./bot-media.ts";
 import type { BotShared } from "./bot-shared.ts";
+import type { PublishOptions, VideoOptions } from "./publish-options.ts";
 import { TrackSender } from "./track-sender.ts";
-
-/** What a bot sends. */
-export interface PublishOptions {
-  readonly audio: boolean;
-  /** `true` plays the recording as it is. */
-  readonly video: boolean | VideoOptions;
-}
-
-export interface VideoOptions {
-  /** Of all encodings together; 0 for what the recordings have. */
-  readonly bitrateBps: number;
-  /** Three encodings, as browsers send them: q, h and f. */
-  readonly simulcast: boolean;
-}
 
 /** Shares of the bitrate, as libwebrtc gives them to 90, 180 and 360 lines. */
 const SIMULCAST = [

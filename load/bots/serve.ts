@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
 import { createBotControl } from "./bot-control.ts";
+import { apiKeyMinter } from "./api-key-minter.ts";
 import { BotFleet } from "./bot-fleet.ts";
 import { createBotShared } from "./bot-shared.ts";
-import { ProcessHealthWatch } from "./process-health.ts";
+import { ProcessHealthWatch } from "./process-health-watch.ts";
 
 const HELP = `A process of bots with an HTTP control (docs/load.md).
 
@@ -10,14 +11,22 @@ const HELP = `A process of bots with an HTTP control (docs/load.md).
 
   --host   address of the control, default 127.0.0.1: it has no authentication
   --port   default 9100; 0 takes a free one
+  --name   put into the bots' identities, so that those of several processes differ; default: the process id
+
+CATION_LOAD_API_KEY ("key:secret") makes tokens for a signal in production mode.
 
 Its first line is JSON: {url, dtls}. SIGTERM and SIGINT end it.
 `;
+
+function readApiKey(): string | undefined {
+  return process.env.CATION_LOAD_API_KEY;
+}
 
 const { values } = parseArgs({
   options: {
     host: { type: "string", default: "127.0.0.1" },
     port: { type: "string", default: "9100" },
+    name: { type: "string", default: String(process.pid) },
     help: { type: "boolean", short: "h", default: false },
   },
 });
@@ -25,7 +34,11 @@ if (values.help) {
   process.stdout.write(HELP);
 } else {
   const shared = createBotShared();
-  const fleet = new BotFleet(shared);
+  const apiKey = readApiKey();
+  const fleet = new BotFleet(shared, {
+    name: values.name,
+    ...(apiKey === undefined ? {} : { mintToken: apiKeyMinter(apiKey, shared.clock) }),
+  });
   const health = new ProcessHealthWatch();
   const control = createBotControl(fleet, health);
   const url = await control.listen({ host: values.host, port: Number(values.port) });
