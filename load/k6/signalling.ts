@@ -63,6 +63,12 @@ export const options: Options = {
   },
 };
 
+/** Counts, and says what it was: k6 shows no tags in its summary. */
+function fail(code: string): void {
+  errors.add(1, { code });
+  console.error(code);
+}
+
 interface Answer {
   readonly response?: {
     readonly requestId: number;
@@ -104,7 +110,7 @@ function converse(
   let requestId = 0;
   let joined: { readonly sessionToken: string; readonly eventSequence?: string } | undefined;
   const deadline = setTimeout(() => {
-    errors.add(1, { code: "TIMED_OUT" });
+    fail("TIMED_OUT");
     socket.close();
   }, DEADLINE_MS);
   const ask = (request: object): void => {
@@ -112,12 +118,12 @@ function converse(
     socket.send(JSON.stringify({ requestId: ++requestId, ...request }));
   };
   socket.onopen = () => ask(first);
-  socket.onerror = (event) => errors.add(1, { code: String(event?.error) });
+  socket.onerror = (event) => fail(String(event?.error));
   socket.onclose = () => clearTimeout(deadline);
   socket.onmessage = (event) => {
     const { response } = JSON.parse(String(event?.data)) as Answer;
     if (response?.requestId !== requestId) return;
-    if (response.error) errors.add(1, { code: response.error.code });
+    if (response.error) fail(response.error.code);
     if (requestId === 1) {
       joined = response.joined;
       answered.add(Date.now() - startedAtMs);
