@@ -63,6 +63,9 @@ export const options: Options = {
   },
 };
 
+/** k6 has it; its types leave it to those of browsers. */
+declare const console: { error(text: string): void };
+
 /** Counts, and says what it was: k6 shows no tags in its summary. */
 function fail(code: string): void {
   errors.add(1, { code });
