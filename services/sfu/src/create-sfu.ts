@@ -132,7 +132,14 @@ class SfuServer implements Sfu {
   }
 
   get service(): SfuService {
-    return this.#group.service;
+    return {
+      ...this.#group.service,
+      drain: () => {
+        this.#deps.logger.info({ nodeId: this.nodeId }, "drain asked for");
+        void this.drain();
+        return Promise.resolve({ sessions: this.sessionCount });
+      },
+    };
   }
 
   get mediaBackend(): string {

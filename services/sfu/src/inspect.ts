@@ -3,7 +3,13 @@ import type { Consumer } from "@cation/engine/consumer";
 import type { Producer } from "@cation/engine/producer";
 import { consumerQuality } from "@cation/engine/quality/consumer-quality";
 import { producerQuality } from "@cation/engine/quality/producer-quality";
-import type { ConsumerInfo, InspectResponse, ProducerInfo, RelayInfo } from "@cation/proto/sfu/v1/sfu";
+import type {
+  ConsumerInfo,
+  InspectResponse,
+  ListRoomsResponse,
+  ProducerInfo,
+  RelayInfo,
+} from "@cation/proto/sfu/v1/sfu";
 import type { MonoUs } from "@cation/rtp/units";
 import type { LocalTracks } from "./local-tracks.ts";
 import type { MediaWorker } from "./media-worker.ts";
@@ -37,6 +43,19 @@ export function inspect(inspected: InspectedWorker, roomId: string): InspectResp
     producers: [...listLocal(inspected, matches, nowUs), ...listRelayed(inspected, matches, nowUs)],
     consumers: [...listConsumers(inspected, matches, nowUs), ...listRelayConsumers(inspected, matches, nowUs)],
     relays: [...listIncoming(inspected, matches, nowUs), ...listOutgoing(inspected, matches)],
+  };
+}
+
+/** The rooms with sessions here, counted only. */
+export function listRooms({ registry, tracks }: InspectedWorker): ListRoomsResponse {
+  const published = new Map<string, number>();
+  for (const { roomId } of tracks.values()) published.set(roomId, (published.get(roomId) ?? 0) + 1);
+  return {
+    rooms: Array.from(registry.rooms.values(), ({ roomId, sessions }) => ({
+      roomId,
+      sessions: sessions.size,
+      tracks: published.get(roomId) ?? 0,
+    })),
   };
 }
 

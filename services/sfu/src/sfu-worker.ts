@@ -13,7 +13,7 @@ import type { Logger } from "@cation/service-kit/logger";
 import type { DtlsProvider } from "@cation/webrtc/dtls";
 import { openDtlsProvider } from "@cation/webrtc/open-dtls";
 import { findAnnouncedAddresses } from "./announced-addresses.ts";
-import { inspect } from "./inspect.ts";
+import { inspect, listRooms } from "./inspect.ts";
 import type { InspectedWorker } from "./inspect.ts";
 import { LocalTracks } from "./local-tracks.ts";
 import { MediaWorker } from "./media-worker.ts";
@@ -177,6 +177,11 @@ export class SfuWorker {
         return Promise.resolve({});
       },
       inspect: ({ roomId }) => Promise.resolve(inspect(this.#inspected, roomId)),
+      listRooms: () => Promise.resolve(listRooms(this.#inspected)),
+      drain: () => {
+        this.setDraining();
+        return Promise.resolve({ sessions: this.sessionCount });
+      },
     };
   }
 }

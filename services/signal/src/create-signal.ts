@@ -12,12 +12,16 @@ import type { Tracer } from "@cation/service-kit/span";
 import { fastify } from "fastify";
 import type { FastifyInstance } from "fastify";
 import type { Registry } from "prom-client";
+import { addAdminApi } from "./admin-api.ts";
+import type { AdminApiOptions } from "./admin-api.ts";
+import { ClusterView } from "./cluster-view.ts";
 import { ClientConnection } from "./client-connection.ts";
 import type { ClientConnectionDeps } from "./client-connection.ts";
 import { CloseCode } from "./close-code.ts";
 import { addDevTokenRoute } from "./dev-token-route.ts";
 import { addRtcRoute } from "./rtc-route.ts";
 import { SessionOpener } from "./session-opener.ts";
+import { createIceServers } from "./ice-servers.ts";
 import { createSessionTokens } from "./session-token.ts";
 import { apiKeysOf } from "./signal-config.ts";
 import type { SignalConfig } from "./signal-config.ts";
@@ -81,7 +85,14 @@ class SignalServer implements Signal {
     const { config, logger } = deps;
     this.#deps = deps;
     this.#connectionDeps = this.#createConnectionDeps();
-    const http = { logger: false, forceCloseConnections: true, requestTimeout: 10_000, bodyLimit: 65_536 } as const;
+    const http = {
+      logger: false,
+      forceCloseConnections: true,
+      requestTimeout: 10_000,
+      bodyLimit: 65_536,
+      // Names of rooms in paths of the admin API, percent-encoded.
+      routerOptions: { maxParamLength: 2_048 },
+    } as const;
     this.#app = deps.tls ? (fastify({ ...http, https: deps.tls }) as unknown as FastifyInstance) : fastify(http);
     this.#admin =
       config.adminPort === undefined
@@ -164,6 +175,7 @@ class SignalServer implements Signal {
         metrics.connections.set(this.#connections.size);
       },
     });
+    if (config.adminToken !== undefined) addAdminApi(app, createAdminApi(this.#deps, config.adminToken));
     if (config.webRoot !== undefined) await addWebApp(app, config.webRoot);
   }
 
@@ -202,6 +214,10 @@ class SignalServer implements Signal {
   }
 }
 
+function createAdminApi({ islb, sfuFor, clock, logger }: SignalDeps, token: string): AdminApiOptions {
+  return { token, logger, view: new ClusterView({ islb, sfuFor, clock }) };
+}
+
 function createOpener(deps: SignalDeps): SessionOpener {
   const { config, clock, logger, islb, sfuFor } = deps;
   const apiKeys = apiKeysOf(config);
@@ -223,7 +239,7 @@ function createOpener(deps: SignalDeps): SessionOpener {
     logger,
     verifier: createTokenVerifier({ clock, apiKeys, clockSkewMs: config.clockSkewMs, ...jwks }),
     sessionTokens: createSessionTokens(config.sessionSecret ?? apiKeys[0]?.secret ?? ""),
-    iceServers: config.iceServers,
+    iceServersFor: createIceServers(config, clock),
     maxParticipantsPerRoom: config.maxParticipantsPerRoom,
     requestTimeoutMs: config.requestTimeoutMs,
   });

@@ -31,7 +31,8 @@ export interface SessionOpenerDeps {
   readonly sessionTokens: SessionTokens;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly iceServers: readonly IceServer[];
+  /** Those for one client, made when it comes in. */
+  readonly iceServersFor: (participantId: string) => readonly IceServer[];
   readonly maxParticipantsPerRoom: number;
   readonly requestTimeoutMs: number;
 }
@@ -135,7 +136,7 @@ export class SessionOpener {
     first: NonNullable<SessionUp["up"]>,
     takeBack: () => void,
   ): Promise<OpenedSession> {
-    const { clock, requestTimeoutMs: timeoutMs, sessionTokens, iceServers } = this.#deps;
+    const { clock, requestTimeoutMs: timeoutMs, sessionTokens, iceServersFor } = this.#deps;
     const sfu = this.#deps.sfuFor(reference.nodeAddress);
     const { stream, joined } = await openSessionStream(sfu, first, { clock, timeoutMs });
     const sessionToken = await sessionTokens.issue(reference);
@@ -143,7 +144,7 @@ export class SessionOpener {
       claims,
       reference,
       stream,
-      joined: { ...joined, sessionToken, iceServers: [...iceServers] },
+      joined: { ...joined, sessionToken, iceServers: [...iceServersFor(reference.participantId)] },
       abandon() {
         stream.close();
         takeBack();

@@ -82,6 +82,30 @@ export const signalConfigSchema = Type.Object({
         'STUN and TURN servers given to clients, as JSON: [{"urls":["turn:…"],"username":"","credential":""}]',
     },
   ),
+  adminToken: Type.Optional(
+    Type.String({
+      minLength: MIN_SECRET_LENGTH,
+      secret: true,
+      description: "Opens the admin page (/admin) and its API to whoever has it. Not set: there is neither.",
+    }),
+  ),
+  turnUrls: Type.Array(Type.String({ pattern: "^turns?:" }), {
+    default: [],
+    description: "TURN servers that share turnSecret with signal: turn:host:3478?transport=udp.",
+  }),
+  turnSecret: Type.Optional(
+    Type.String({
+      minLength: 16,
+      secret: true,
+      description:
+        "With turnUrls: gives each client TURN credentials of its own that end by themselves (coturn: use-auth-secret).",
+    }),
+  ),
+  turnLifetimeMs: Type.Integer({
+    minimum: 60_000,
+    default: 21_600_000,
+    description: "How long such credentials last; a client gets new ones with each join and resume.",
+  }),
   allowedOrigins: Type.Array(Type.String({ pattern: "^(\\*|https?://.+)$" }), {
     default: ["*"],
     description: "Web origins that may connect; * for all (tokens, not cookies, let people in).",
@@ -145,6 +169,9 @@ function findProblems(config: SignalConfig): string[] {
   problems.push(...findHalfSet(config, ["grpcCaFile", "grpcCertFile", "grpcKeyFile"]));
   if (config.islbAddresses.length === 0)
     problems.push(`${name("ISLB_ADDRESSES")} is empty: must name one islb at least`);
+  if (config.turnUrls.length > 0 !== (config.turnSecret !== undefined)) {
+    problems.push(`${name("TURN_URLS")} and ${name("TURN_SECRET")} must be set together`);
+  }
   if (new Set(keys.map(({ key }) => key)).size < keys.length) problems.push(`${name("API_KEYS")} names a key twice`);
   return config.mode === "production" ? [...problems, ...findProductionProblems(config, keys, name)] : problems;
 }

@@ -24,6 +24,8 @@ interface Counted extends SfuService {
 function countedSfu(nodeId: string): Counted {
   const sfu: Counted = {
     openSessions: 0,
+    listRooms: () => Promise.resolve({ rooms: [] }),
+    drain: () => Promise.resolve({ sessions: 0 }),
     inspect: () => Promise.resolve(InspectResponse.create({ nodeId })),
     endSession: () => Promise.resolve({}),
     async *session(requests): AsyncGenerator<SessionDown> {

@@ -64,6 +64,8 @@ function deferred<T = void>() {
 const unusedSfu: SfuService = {
   session: () => (async function* () {})(),
   endSession: () => Promise.resolve({}),
+  listRooms: () => Promise.resolve({ rooms: [] }),
+  drain: () => Promise.resolve({ sessions: 0 }),
   inspect: () => Promise.resolve(InspectResponse.create()),
 };
 

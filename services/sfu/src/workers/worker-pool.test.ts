@@ -65,6 +65,11 @@ class FakeWorker implements PoolWorker {
       this.asked.push(`inspect ${roomId}`);
       return Promise.resolve(InspectResponse.create({ sessions: 2, transports: 3, producers: [{ roomId }] }));
     },
+    listRooms: () => {
+      const rooms = Array.from(this.rooms, ([roomId, { length }]) => ({ roomId, sessions: length, tracks: 0 }));
+      return Promise.resolve({ rooms });
+    },
+    drain: () => Promise.resolve({ sessions: 0 }),
   };
 
   openLink(): Duplex<LinkUp, LinkDown> {

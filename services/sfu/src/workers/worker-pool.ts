@@ -2,7 +2,7 @@ import type { Duplex } from "@cation/cluster/rpc/duplex";
 import type { IslbService } from "@cation/proto/islb/v1/islb";
 import type { LinkDown, LinkUp } from "@cation/proto/relay/v1/relay";
 import { InspectResponse } from "@cation/proto/sfu/v1/sfu";
-import type { SfuService } from "@cation/proto/sfu/v1/sfu";
+import type { ListRoomsResponse, SfuService } from "@cation/proto/sfu/v1/sfu";
 import type { NodeCapacity } from "@cation/proto/state/v1/state";
 import type { Clock } from "@cation/service-kit/clock";
 import type { Logger } from "@cation/service-kit/logger";
@@ -60,6 +60,11 @@ export class WorkerPool implements WorkerGroup {
       session: (requests) => routeSession(requests, (roomId) => this.#rooms.acquire(roomId)),
       endSession: (request) => this.#rooms.find(request.roomId)?.worker.sfu.endSession(request) ?? Promise.resolve({}),
       inspect: ({ roomId }) => this.#inspect(roomId),
+      listRooms: () => this.#listRooms(),
+      drain: async () => {
+        await this.setDraining();
+        return { sessions: this.sessionCount };
+      },
     };
   }
 
@@ -141,6 +146,11 @@ export class WorkerPool implements WorkerGroup {
   #died(life: WorkerLife): void {
     this.#rooms.drop(life);
     void tellLost(life.meter.lastReport.rooms, this.#options.islb, this.#options.logger);
+  }
+
+  async #listRooms(): Promise<ListRoomsResponse> {
+    const answers = await Promise.all(this.#running.map(({ worker }) => worker.sfu.listRooms({})));
+    return { rooms: answers.flatMap(({ rooms }) => rooms) };
   }
 
   async #inspect(roomId: string): Promise<InspectResponse> {

@@ -25,6 +25,9 @@ export class FakeIslb implements IslbService {
   failure: CodedError | undefined;
   /** Joins wait for it. */
   gate: Promise<void> = Promise.resolve();
+  /** What GetRoom and GetRoster answer. */
+  room: RoomSnapshot | undefined;
+  roster: Participant[] = [];
   /** Participant id that the next join says it replaced. */
   replaced = "";
 
@@ -75,7 +78,8 @@ export class FakeIslb implements IslbService {
   }
 
   listNodes(): Promise<ListNodesResponse> {
-    return unused();
+    const nodes = this.nodes.map((address) => Node.create({ nodeId: address, grpcAddress: address }));
+    return Promise.resolve({ nodes });
   }
 
   publishTrack(): Promise<ChangeResponse> {
@@ -91,11 +95,11 @@ export class FakeIslb implements IslbService {
   }
 
   getRoom(): Promise<RoomSnapshot> {
-    return unused();
+    return this.room ? Promise.resolve(this.room) : Promise.reject(new CodedError("ROOM_NOT_FOUND"));
   }
 
   getRoster(): Promise<GetRosterResponse> {
-    return unused();
+    return Promise.resolve({ participants: this.roster, next: "" });
   }
 }
 

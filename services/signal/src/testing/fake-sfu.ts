@@ -1,7 +1,15 @@
 import { Event, Joined } from "@cation/proto/client/v1/client";
 import type { ClientMessage, Response } from "@cation/proto/client/v1/client";
 import { InspectResponse } from "@cation/proto/sfu/v1/sfu";
-import type { EndSessionRequest, SessionDown, SessionUp, SfuService } from "@cation/proto/sfu/v1/sfu";
+import type {
+  DrainResponse,
+  EndSessionRequest,
+  ListRoomsResponse,
+  RoomInfo,
+  SessionDown,
+  SessionUp,
+  SfuService,
+} from "@cation/proto/sfu/v1/sfu";
 import { CodedError, toProtoError } from "@cation/service-kit/coded-error";
 import { BoundedQueue } from "../bounded-queue.ts";
 
@@ -39,6 +47,9 @@ export class FakeSfu implements SfuService {
   readonly participants = new Set<string>();
   /** What to do with a new stream: serve it, refuse it with an error, throw it, or never answer. */
   onOpen: "serve" | "hang" | { refuse: CodedError } | { fail: CodedError } = "serve";
+  rooms: RoomInfo[] = [];
+  inspected = InspectResponse.create({});
+  draining = false;
   /** Requests that get no answer. */
   silent = new Set<string>();
 
@@ -65,7 +76,16 @@ export class FakeSfu implements SfuService {
   }
 
   inspect(): Promise<InspectResponse> {
-    return Promise.resolve(InspectResponse.create({}));
+    return Promise.resolve(this.inspected);
+  }
+
+  listRooms(): Promise<ListRoomsResponse> {
+    return Promise.resolve({ rooms: this.rooms });
+  }
+
+  drain(): Promise<DrainResponse> {
+    this.draining = true;
+    return Promise.resolve({ sessions: this.sessions.length });
   }
 
   #findRefusal(first: SessionUp["up"]): CodedError | undefined {

@@ -133,6 +133,29 @@ export interface RelayInfo {
   packets: number;
 }
 
+export interface ListRoomsRequest {
+}
+
+export interface ListRoomsResponse {
+  rooms: RoomInfo[];
+}
+
+export interface RoomInfo {
+  roomId: string;
+  /** Participants whose transports are on this node. */
+  sessions: number;
+  /** Tracks that they publish. */
+  tracks: number;
+}
+
+export interface DrainRequest {
+}
+
+export interface DrainResponse {
+  /** Participants that are still on the node. */
+  sessions: number;
+}
+
 function createBaseSessionUp(): SessionUp {
   return { up: undefined };
 }
@@ -2183,6 +2206,509 @@ export const RelayInfo: MessageFns<RelayInfo> = {
   },
 };
 
+function createBaseListRoomsRequest(): ListRoomsRequest {
+  return {};
+}
+
+export const ListRoomsRequest: MessageFns<ListRoomsRequest> = {
+  encode(_: ListRoomsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRoomsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRoomsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<ListRoomsRequest, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<ListRoomsRequest | ListRoomsRequest[]> | Iterable<ListRoomsRequest | ListRoomsRequest[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ListRoomsRequest.encode(p).finish()];
+        }
+      } else {
+        yield* [ListRoomsRequest.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, ListRoomsRequest>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<ListRoomsRequest> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ListRoomsRequest.decode(p)];
+        }
+      } else {
+        yield* [ListRoomsRequest.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(_: any): ListRoomsRequest {
+    return {};
+  },
+
+  toJSON(_: ListRoomsRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListRoomsRequest>): ListRoomsRequest {
+    return ListRoomsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListRoomsRequest>): ListRoomsRequest {
+    const message = createBaseListRoomsRequest();
+    return message;
+  },
+};
+
+function createBaseListRoomsResponse(): ListRoomsResponse {
+  return { rooms: [] };
+}
+
+export const ListRoomsResponse: MessageFns<ListRoomsResponse> = {
+  encode(message: ListRoomsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rooms) {
+      RoomInfo.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRoomsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRoomsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rooms.push(RoomInfo.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<ListRoomsResponse, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<ListRoomsResponse | ListRoomsResponse[]> | Iterable<ListRoomsResponse | ListRoomsResponse[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ListRoomsResponse.encode(p).finish()];
+        }
+      } else {
+        yield* [ListRoomsResponse.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, ListRoomsResponse>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<ListRoomsResponse> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [ListRoomsResponse.decode(p)];
+        }
+      } else {
+        yield* [ListRoomsResponse.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): ListRoomsResponse {
+    return { rooms: globalThis.Array.isArray(object?.rooms) ? object.rooms.map((e: any) => RoomInfo.fromJSON(e)) : [] };
+  },
+
+  toJSON(message: ListRoomsResponse): unknown {
+    const obj: any = {};
+    if (message.rooms?.length) {
+      obj.rooms = message.rooms.map((e) => RoomInfo.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListRoomsResponse>): ListRoomsResponse {
+    return ListRoomsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListRoomsResponse>): ListRoomsResponse {
+    const message = createBaseListRoomsResponse();
+    message.rooms = object.rooms?.map((e) => RoomInfo.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRoomInfo(): RoomInfo {
+  return { roomId: "", sessions: 0, tracks: 0 };
+}
+
+export const RoomInfo: MessageFns<RoomInfo> = {
+  encode(message: RoomInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== "") {
+      writer.uint32(10).string(message.roomId);
+    }
+    if (message.sessions !== 0) {
+      writer.uint32(16).uint32(message.sessions);
+    }
+    if (message.tracks !== 0) {
+      writer.uint32(24).uint32(message.tracks);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoomInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoomInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roomId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sessions = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tracks = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RoomInfo, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RoomInfo | RoomInfo[]> | Iterable<RoomInfo | RoomInfo[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RoomInfo.encode(p).finish()];
+        }
+      } else {
+        yield* [RoomInfo.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RoomInfo>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RoomInfo> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RoomInfo.decode(p)];
+        }
+      } else {
+        yield* [RoomInfo.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RoomInfo {
+    return {
+      roomId: isSet(object.roomId)
+        ? globalThis.String(object.roomId)
+        : isSet(object.room_id)
+        ? globalThis.String(object.room_id)
+        : "",
+      sessions: isSet(object.sessions) ? globalThis.Number(object.sessions) : 0,
+      tracks: isSet(object.tracks) ? globalThis.Number(object.tracks) : 0,
+    };
+  },
+
+  toJSON(message: RoomInfo): unknown {
+    const obj: any = {};
+    if (message.roomId !== "") {
+      obj.roomId = message.roomId;
+    }
+    if (message.sessions !== 0) {
+      obj.sessions = Math.round(message.sessions);
+    }
+    if (message.tracks !== 0) {
+      obj.tracks = Math.round(message.tracks);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RoomInfo>): RoomInfo {
+    return RoomInfo.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RoomInfo>): RoomInfo {
+    const message = createBaseRoomInfo();
+    message.roomId = object.roomId ?? "";
+    message.sessions = object.sessions ?? 0;
+    message.tracks = object.tracks ?? 0;
+    return message;
+  },
+};
+
+function createBaseDrainRequest(): DrainRequest {
+  return {};
+}
+
+export const DrainRequest: MessageFns<DrainRequest> = {
+  encode(_: DrainRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<DrainRequest, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<DrainRequest | DrainRequest[]> | Iterable<DrainRequest | DrainRequest[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [DrainRequest.encode(p).finish()];
+        }
+      } else {
+        yield* [DrainRequest.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, DrainRequest>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<DrainRequest> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [DrainRequest.decode(p)];
+        }
+      } else {
+        yield* [DrainRequest.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(_: any): DrainRequest {
+    return {};
+  },
+
+  toJSON(_: DrainRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<DrainRequest>): DrainRequest {
+    return DrainRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<DrainRequest>): DrainRequest {
+    const message = createBaseDrainRequest();
+    return message;
+  },
+};
+
+function createBaseDrainResponse(): DrainResponse {
+  return { sessions: 0 };
+}
+
+export const DrainResponse: MessageFns<DrainResponse> = {
+  encode(message: DrainResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.sessions !== 0) {
+      writer.uint32(8).uint32(message.sessions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.sessions = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<DrainResponse, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<DrainResponse | DrainResponse[]> | Iterable<DrainResponse | DrainResponse[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [DrainResponse.encode(p).finish()];
+        }
+      } else {
+        yield* [DrainResponse.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, DrainResponse>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<DrainResponse> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [DrainResponse.decode(p)];
+        }
+      } else {
+        yield* [DrainResponse.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): DrainResponse {
+    return { sessions: isSet(object.sessions) ? globalThis.Number(object.sessions) : 0 };
+  },
+
+  toJSON(message: DrainResponse): unknown {
+    const obj: any = {};
+    if (message.sessions !== 0) {
+      obj.sessions = Math.round(message.sessions);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DrainResponse>): DrainResponse {
+    return DrainResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainResponse>): DrainResponse {
+    const message = createBaseDrainResponse();
+    message.sessions = object.sessions ?? 0;
+    return message;
+  },
+};
+
 export interface SfuService {
   /**
    * One client's session. The first SessionUp opens or resumes it; then requests go up, responses and events come down.
@@ -2193,6 +2719,10 @@ export interface SfuService {
   endSession(request: EndSessionRequest): Promise<EndSessionResponse>;
   /** What the node holds, counted. For operators and tests. */
   inspect(request: InspectRequest): Promise<InspectResponse>;
+  /** The rooms of the node, counted only: cheap where Inspect walks over every stream. For operators. */
+  listRooms(request: ListRoomsRequest): Promise<ListRoomsResponse>;
+  /** From now on the node takes no new work and moves what it has away. Answers at once; idempotent. For operators. */
+  drain(request: DrainRequest): Promise<DrainResponse>;
 }
 
 export type SfuServiceDefinition = typeof SfuServiceDefinition;
@@ -2227,6 +2757,24 @@ export const SfuServiceDefinition = {
       requestType: InspectRequest as typeof InspectRequest,
       requestStream: false,
       responseType: InspectResponse as typeof InspectResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The rooms of the node, counted only: cheap where Inspect walks over every stream. For operators. */
+    listRooms: {
+      name: "ListRooms",
+      requestType: ListRoomsRequest as typeof ListRoomsRequest,
+      requestStream: false,
+      responseType: ListRoomsResponse as typeof ListRoomsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** From now on the node takes no new work and moves what it has away. Answers at once; idempotent. For operators. */
+    drain: {
+      name: "Drain",
+      requestType: DrainRequest as typeof DrainRequest,
+      requestStream: false,
+      responseType: DrainResponse as typeof DrainResponse,
       responseStream: false,
       options: {},
     },
