@@ -10,6 +10,7 @@ export default defineConfig({
     proxy: {
       "/rtc": { target: SERVER, ws: true },
       "/dev": { target: SERVER },
+      "/admin/api": { target: SERVER },
     },
   },
   build: { target: "es2022", sourcemap: false },
