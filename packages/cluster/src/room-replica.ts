@@ -6,7 +6,9 @@ import { applyPlanChange } from "./relay-plan.ts";
  * What changed in a replica. `reset`: everything may have; the value is the room as it is known now. The others are
  * changes of the room in order, each told after the replica has it.
  */
-export type RoomChange = { $case: "reset"; value: RoomSnapshot } | NonNullable<RoomEvent["change"]>;
+export type RoomChange =
+  | { $case: "reset"; value: RoomSnapshot }
+  | Exclude<RoomEvent["change"], undefined | { $case: "batch" }>;
 
 /**
  * What an event did. `applied`: the replica is at least at its version. `duplicate`: it was there already. `gap`: the
@@ -16,7 +18,7 @@ export type RoomChange = { $case: "reset"; value: RoomSnapshot } | NonNullable<R
 export type ApplyResult = "applied" | "duplicate" | "gap";
 
 /** Events that came too early and are kept until the gap before them is filled. More are forgotten, oldest version first. */
-const MAX_EARLY_EVENTS = 256;
+const MAX_EARLY_EVENTS = 4_096;
 
 /**
  * A node's copy of one room: fed with snapshots and events in any order, with losses and duplicates, it is at every
@@ -157,7 +159,7 @@ export class RoomReplica {
     this.#participantCount = event.participantCount;
     const change = event.change;
     // A newer release may publish changes that this one does not know; the version moves on with them.
-    if (!change) return;
+    if (!change || change.$case === "batch") return;
     switch (change.$case) {
       case "participantJoined":
         break;

@@ -8,6 +8,7 @@ import type { Logger } from "@cation/service-kit/logger";
 import { createMetricsRegistry } from "@cation/service-kit/metrics";
 import type { Service } from "@cation/service-kit/service";
 import type { Registry } from "prom-client";
+import { EventAnnouncer } from "./event-announcer.ts";
 import type { IslbSettings } from "./islb-config.ts";
 import type { IslbContext } from "./islb-context.ts";
 import { createIslbMetrics } from "./islb-metrics.ts";
@@ -45,9 +46,11 @@ export interface Islb extends Service {
 export function createIslb(deps: IslbDeps): Islb {
   const metrics = createMetricsRegistry("islb");
   const relayPlans = new RelayPlans();
+  const announcer = new EventAnnouncer(deps.events, deps.clock);
   const context: IslbContext = {
     ...deps,
     relayPlans,
+    announcer,
     settings: deps.config,
     metrics: createIslbMetrics(metrics, deps.events),
     calm: new StoreCalm(deps.clock),
@@ -63,6 +66,7 @@ export function createIslb(deps: IslbDeps): Islb {
     drain: () => Promise.resolve(),
     close: async () => {
       relayPlans.close();
+      announcer.close();
       await sweeper.stop();
     },
   };

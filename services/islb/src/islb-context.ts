@@ -1,10 +1,10 @@
-import { publishRoomEvent } from "@cation/cluster/events/room-events";
 import type { EventBus } from "@cation/cluster/events/event-bus";
 import type { NodeRegistry } from "@cation/cluster/store/node-registry";
 import type { RoomStore, StoredChange } from "@cation/cluster/store/room-store";
 import type { Clock } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
+import type { EventAnnouncer } from "./event-announcer.ts";
 import type { IslbSettings } from "./islb-config.ts";
 import type { IslbMetrics } from "./islb-metrics.ts";
 import type { RelayPlans } from "./relay-plan/relay-plans.ts";
@@ -23,12 +23,13 @@ export interface IslbContext {
   readonly metrics: IslbMetrics;
   readonly calm: StoreCalm;
   readonly relayPlans: RelayPlans;
+  readonly announcer: EventAnnouncer;
 }
 
 /** Tells everybody of a change. Returns it, for what else is done with it. */
 export function publishChange<T extends StoredChange>(context: IslbContext, change: T): T {
   for (const event of change.events) {
-    publishRoomEvent(context.events, event);
+    context.announcer.publish(event);
     context.metrics.events.inc({ change: event.change?.$case ?? "none" });
   }
   context.relayPlans.follow(change.events);

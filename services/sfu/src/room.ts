@@ -40,7 +40,7 @@ const COUNT_INTERVAL_MS = 500;
 /** Between two attempts to read the room while islb does not answer. */
 const READ_RETRY_MS = 1_000;
 /** Events of two publishers may overtake each other: a gap is given this long to close by itself. */
-const GAP_PATIENCE_MS = 50;
+const GAP_PATIENCE_MS = 250;
 
 /** What all rooms of a worker share. */
 export interface RoomDeps {
@@ -275,7 +275,8 @@ export class Room {
       this.hub.setPlan(parentsOf(this.#replica.relayPlan));
     }
     const bodies = this.#announcer.announce(change, this.#replica);
-    for (const { session } of this.#sessions.values()) session.tellOfRoom(bodies);
+    // Most changes of a large room are nothing to clients: then no session is looked at.
+    if (bodies.length > 0) for (const { session } of this.#sessions.values()) session.tellOfRoom(bodies);
     this.#follow(change);
     this.#scheduleCount();
   }

@@ -238,7 +238,7 @@ describe("a room", () => {
     await rooms.clock.advanceAsync(5_000);
     expect(stream.find("trackPublished")).toHaveLength(0);
     await rooms.publishElsewhere(participant?.participantId ?? "", "audio");
-    await rooms.clock.advanceAsync(100);
+    await rooms.clock.advanceAsync(400);
     expect(stream.find("trackPublished")).toHaveLength(2);
     expect(rooms.registry.get(ROOM_ID)?.version).toBe(record().room?.version);
   });

@@ -25,8 +25,10 @@ export function subscribeRoomEvents(
 ): Subscription {
   return bus.subscribe(roomSubject(roomId), (payload) => {
     const event = decodeEvent(payload);
-    if (event?.roomId === roomId) handler(event);
-    else onMalformed();
+    if (event?.roomId !== roomId) return onMalformed();
+    if (event.change?.$case !== "batch") return handler(event);
+    const { epoch } = event;
+    for (const inner of event.change.value.events) handler({ ...inner, roomId, epoch });
   });
 }
 

@@ -260,6 +260,7 @@ export interface RoomEvent {
     | { $case: "trackMuted"; value: TrackMuted }
     | { $case: "roomEnded"; value: RoomEnded }
     | { $case: "relayPlanChanged"; value: RelayPlanChange }
+    | { $case: "batch"; value: RoomEventBatch }
     | undefined;
   /** With track_published: whose track it is, since the receiver's snapshot need not list a viewer that begins to publish. */
   publisher:
@@ -267,6 +268,14 @@ export interface RoomEvent {
     | undefined;
   /** Everybody in the room after this change. */
   participantCount: number;
+}
+
+/**
+ * Several changes at once, in the order of their versions: of large rooms, of those who come and go there. Room and epoch are
+ * the outer event's, the version is that of the last one. Of somebody who joined it says nothing but that it was so.
+ */
+export interface RoomEventBatch {
+  events: RoomEvent[];
 }
 
 /** A participant and all its tracks are gone. */
@@ -2420,6 +2429,9 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       case "relayPlanChanged":
         RelayPlanChange.encode(message.change.value, writer.uint32(98).fork()).join();
         break;
+      case "batch":
+        RoomEventBatch.encode(message.change.value, writer.uint32(106).fork()).join();
+        break;
     }
     if (message.publisher !== undefined) {
       Participant.encode(message.publisher, writer.uint32(82).fork()).join();
@@ -2523,6 +2535,14 @@ export const RoomEvent: MessageFns<RoomEvent> = {
             message.change = { $case: "relayPlanChanged", value: RelayPlanChange.decode(reader, reader.uint32()) };
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.change = { $case: "batch", value: RoomEventBatch.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -2620,6 +2640,8 @@ export const RoomEvent: MessageFns<RoomEvent> = {
         ? { $case: "relayPlanChanged", value: RelayPlanChange.fromJSON(object.relayPlanChanged) }
         : isSet(object.relay_plan_changed)
         ? { $case: "relayPlanChanged", value: RelayPlanChange.fromJSON(object.relay_plan_changed) }
+        : isSet(object.batch)
+        ? { $case: "batch", value: RoomEventBatch.fromJSON(object.batch) }
         : undefined,
       publisher: isSet(object.publisher) ? Participant.fromJSON(object.publisher) : undefined,
       participantCount: isSet(object.participantCount)
@@ -2655,6 +2677,8 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       obj.roomEnded = RoomEnded.toJSON(message.change.value);
     } else if (message.change?.$case === "relayPlanChanged") {
       obj.relayPlanChanged = RelayPlanChange.toJSON(message.change.value);
+    } else if (message.change?.$case === "batch") {
+      obj.batch = RoomEventBatch.toJSON(message.change.value);
     }
     if (message.publisher !== undefined) {
       obj.publisher = Participant.toJSON(message.publisher);
@@ -2716,11 +2740,118 @@ export const RoomEvent: MessageFns<RoomEvent> = {
         }
         break;
       }
+      case "batch": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "batch", value: RoomEventBatch.fromPartial(object.change.value) };
+        }
+        break;
+      }
     }
     message.publisher = (object.publisher !== undefined && object.publisher !== null)
       ? Participant.fromPartial(object.publisher)
       : undefined;
     message.participantCount = object.participantCount ?? 0;
+    return message;
+  },
+};
+
+function createBaseRoomEventBatch(): RoomEventBatch {
+  return { events: [] };
+}
+
+export const RoomEventBatch: MessageFns<RoomEventBatch> = {
+  encode(message: RoomEventBatch, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      RoomEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RoomEventBatch {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRoomEventBatch();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(RoomEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RoomEventBatch, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<RoomEventBatch | RoomEventBatch[]> | Iterable<RoomEventBatch | RoomEventBatch[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RoomEventBatch.encode(p).finish()];
+        }
+      } else {
+        yield* [RoomEventBatch.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RoomEventBatch>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RoomEventBatch> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RoomEventBatch.decode(p)];
+        }
+      } else {
+        yield* [RoomEventBatch.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RoomEventBatch {
+    return {
+      events: globalThis.Array.isArray(object?.events) ? object.events.map((e: any) => RoomEvent.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: RoomEventBatch): unknown {
+    const obj: any = {};
+    if (message.events?.length) {
+      obj.events = message.events.map((e) => RoomEvent.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RoomEventBatch>): RoomEventBatch {
+    return RoomEventBatch.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RoomEventBatch>): RoomEventBatch {
+    const message = createBaseRoomEventBatch();
+    message.events = object.events?.map((e) => RoomEvent.fromPartial(e)) || [];
     return message;
   },
 };
