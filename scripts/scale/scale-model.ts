@@ -17,7 +17,8 @@ const REGIONS = ["eu", "us", "ap"];
 /** A node takes a thousand participants, and no more than 300 of one room. */
 const NODE_CAPACITY = 1_000;
 const ROOM_SHARE = 0.3;
-const JOINS_PER_STEP = 50;
+const STEPS = 500;
+const MIN_JOINS_PER_STEP = 50;
 const STEP_MS = 100;
 const REPORT_MS = 1_000;
 
@@ -138,13 +139,14 @@ export class ScaleModel {
   }
 
   async #admit(viewers: number): Promise<void> {
-    for (let joined = 0; joined < viewers; joined += JOINS_PER_STEP) {
+    const perStep = Math.max(MIN_JOINS_PER_STEP, Math.ceil(viewers / STEPS));
+    for (let joined = 0, step = 0; joined < viewers; joined += perStep, step += 1) {
       const joins: Promise<JoinResponse>[] = [];
-      for (let i = joined; i < Math.min(viewers, joined + JOINS_PER_STEP); i += 1)
+      for (let i = joined; i < Math.min(viewers, joined + perStep); i += 1)
         joins.push(this.#join(`viewer ${i}`, REGIONS[i % REGIONS.length] ?? ""));
       await this.#pass(STEP_MS);
       await Promise.all(joins);
-      if ((joined / JOINS_PER_STEP) % (REPORT_MS / STEP_MS) === 0) await this.#reportAll();
+      if (step % (REPORT_MS / STEP_MS) === 0) await this.#reportAll();
     }
   }
 

@@ -14,7 +14,7 @@ export class MemoryNodeRegistry implements NodeRegistry {
   readonly #entries = new Map<string, Entry>();
   /** By node, when each room was last placed on it or reported by it. */
   readonly #rooms = new Map<string, Map<string, number>>();
-  /** By node, when each reservation ends. */
+  /** By node, when each reservation ends, soonest first. */
   readonly #reservations = new Map<string, number[]>();
 
   constructor(clock: Clock) {
@@ -45,8 +45,11 @@ export class MemoryNodeRegistry implements NodeRegistry {
   async reserve(nodeId: string, roomId: string, ttlMs: number): Promise<void> {
     const nowMs = this.#clock.nowMs();
     this.#roomsOf(nodeId).set(roomId, nowMs);
-    const ends = (this.#reservations.get(nodeId) ?? []).filter((endMs) => endMs > nowMs);
-    ends.push(nowMs + ttlMs);
+    const ends = this.#reservations.get(nodeId) ?? [];
+    const endMs = nowMs + ttlMs;
+    let index = ends.length;
+    while (index > 0 && ends[index - 1] > endMs) index -= 1;
+    ends.splice(index, 0, endMs);
     this.#reservations.set(nodeId, ends);
   }
 
@@ -91,6 +94,11 @@ export class MemoryNodeRegistry implements NodeRegistry {
   }
 
   #countReservations(nodeId: string, nowMs: number): number {
-    return (this.#reservations.get(nodeId) ?? []).filter((endMs) => endMs > nowMs).length;
+    const ends = this.#reservations.get(nodeId);
+    if (!ends) return 0;
+    let ended = 0;
+    while (ended < ends.length && ends[ended] <= nowMs) ended += 1;
+    if (ended > 0) ends.splice(0, ended);
+    return ends.length;
   }
 }

@@ -11,6 +11,7 @@ import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { fromRelayExtensions, fromRelayPayloads, kindOf } from "../track-records.ts";
 import { GrpcPath } from "./grpc-path.ts";
+import { KeepaliveEcho } from "./keepalive-echo.ts";
 import type { LinkPath } from "./link-path.ts";
 import { LinkWatchdog } from "./link-watchdog.ts";
 import { PathNegotiation } from "./path-negotiation.ts";
@@ -83,6 +84,7 @@ export class RelayLinkClient {
   readonly #wanted = new Map<string, WantedTrack>();
   #duplex: Duplex<LinkUp, LinkDown> | undefined;
   #watchdog: LinkWatchdog | undefined;
+  #echo: KeepaliveEcho;
   #connecting = false;
   #timer: Timer | undefined;
   #failures = 0;
@@ -91,6 +93,7 @@ export class RelayLinkClient {
   constructor(options: RelayLinkClientOptions) {
     this.#options = options;
     const { media, clock, random } = options;
+    this.#echo = new KeepaliveEcho(clock);
     this.#grpc = new GrpcPath({
       media,
       clock,
@@ -190,6 +193,7 @@ export class RelayLinkClient {
     if (this.#closed) return duplex.abort();
     this.#duplex = duplex;
     this.#grpc.sink.reset();
+    this.#echo = new KeepaliveEcho(this.#options.clock);
     duplex.onMessage = (message) => this.#receive(message);
     duplex.onDrain = () => this.#grpc.sink.drained();
     duplex.onEnd = (error) => {
@@ -233,7 +237,7 @@ export class RelayLinkClient {
   #watch(duplex: Duplex<LinkUp, LinkDown>): LinkWatchdog {
     return new LinkWatchdog({
       clock: this.#options.clock,
-      sendKeepalive: () => this.#send({ up: { $case: "keepalive", value: {} } }),
+      sendKeepalive: () => this.#send({ up: { $case: "keepalive", value: this.#echo.write() } }),
       onSilent: () => this.#options.handler.onTrouble(this),
       onLost: () => duplex.abort(new CodedError("SFU_UNAVAILABLE", "The other end of the link is silent.")),
     });
@@ -263,6 +267,7 @@ export class RelayLinkClient {
   #receive({ down }: LinkDown): void {
     if (this.#closed) return;
     this.#watchdog?.heard(down?.$case === "keepalive");
+    if (down?.$case === "keepalive") this.#echo.read(down.value);
     switch (down?.$case) {
       case "batch":
         return this.#grpc.receive(down.value.packets);

@@ -1,10 +1,11 @@
 import type { Duplex } from "@cation/cluster/rpc/duplex";
 import type { Random } from "@cation/engine/random";
-import type { LinkDown, LinkHello, LinkUp } from "@cation/proto/relay/v1/relay";
+import type { Keepalive, LinkDown, LinkHello, LinkUp } from "@cation/proto/relay/v1/relay";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { LocalTracks } from "../local-tracks.ts";
 import { GrpcPath } from "./grpc-path.ts";
+import { KeepaliveEcho } from "./keepalive-echo.ts";
 import type { LinkPath } from "./link-path.ts";
 import { PathProposal } from "./path-proposal.ts";
 import type { RelayLease } from "./relay-hub.ts";
@@ -72,6 +73,7 @@ export class IncomingLink {
   /** How tracks go that are asked for from now on. */
   #path: LinkPath | undefined;
   #proposal: PathProposal | undefined;
+  readonly #echo: KeepaliveEcho;
   #hubLease: HubLease | undefined;
   #closed = false;
 
@@ -79,6 +81,7 @@ export class IncomingLink {
     this.#options = options;
     this.#duplex = duplex;
     this.#onClosed = onClosed;
+    this.#echo = new KeepaliveEcho(options.clock);
     this.#helloTimer = options.clock.setTimer(HELLO_DEADLINE_MS, () =>
       this.close(new CodedError("REQUEST_ORDER", "The link said nothing.")),
     );
@@ -138,10 +141,16 @@ export class IncomingLink {
       case "demand":
         return this.#outgoing.get(up.value.trackId)?.setDemand(up.value);
       case "keepalive":
-        return void this.#send({ down: { $case: "keepalive", value: {} } });
+        return this.#keepAlive(up.value);
       default:
       // From a newer release: nothing that this one has to act on.
     }
+  }
+
+  #keepAlive(keepalive: Keepalive): void {
+    const roundTripMs = this.#echo.read(keepalive);
+    if (roundTripMs !== undefined) this.#grpc?.sink.noteRoundTrip(roundTripMs);
+    this.#send({ down: { $case: "keepalive", value: this.#echo.write() } });
   }
 
   #greet(hello: LinkHello): void {
@@ -197,10 +206,10 @@ export class IncomingLink {
       onExhausted: () => this.close(new CodedError("RATE_LIMITED", "Too many streams between two workers.")),
       onVideoStreams: (ssrcs, present) => {
         if (path !== grpc) return;
-        for (const ssrc of ssrcs) {
-          if (present) grpc.sink.addVideo(ssrc);
+        ssrcs.forEach((ssrc, encoding) => {
+          if (present) grpc.sink.addVideo(ssrc, encoding);
           else grpc.sink.removeVideo(ssrc);
-        }
+        });
       },
     });
     if (ended) outgoing.close();

@@ -2,12 +2,13 @@ import type { PacketSink } from "@cation/engine/packet-sink";
 import type { PacketStore } from "@cation/engine/packet-store";
 import { SEND_PREFIX_OFFSET, SEND_RECORD_BYTES, SendBatch, SendKind } from "@cation/engine/send-batch";
 import type { Clock, Timer } from "@cation/service-kit/clock";
+import { LayerShedder } from "./layer-shedder.ts";
 import { PacketBatchWriter } from "./packet-framing.ts";
 
 /** No packet waits longer than this for company. */
 export const FLUSH_INTERVAL_MS = 5;
-/** What may still be written while the other side lags; beyond it even audio is dropped. */
-const CONGESTED_LIMIT_BYTES = 256 * 1024;
+/** What may still be written while the other side lags; beyond it even audio is dropped, so that nothing becomes old. */
+const CONGESTED_LIMIT_BYTES = 64 * 1024;
 /** Records of one flush of the engine. */
 const BATCH_RECORDS = 64;
 /** Offset of the ssrc in an RTP header (RFC 3550 §5.1). */
@@ -23,13 +24,13 @@ export interface RelaySinkOptions {
   readonly store: PacketStore;
   readonly clock: Clock;
   readonly output: BatchOutput;
-  /** The other side caught up after video had been dropped: these streams need a keyframe. */
+  /** Video that had been left out goes again: these streams need a keyframe. */
   readonly onVideoLost: (ssrcs: readonly number[]) => void;
 }
 
 /**
  * Takes the engine's records for a relay link and sends their packets in batches. While the other side lags, video is
- * dropped at once rather than queued, since late video is worth nothing; audio and RTCP go on, up to a bound.
+ * left out rather than queued, whole encodings, the highest first (`LayerShedder`); audio and RTCP go on, up to a bound.
  */
 export class RelaySink implements PacketSink {
   readonly batch = new SendBatch(BATCH_RECORDS);
@@ -43,7 +44,9 @@ export class RelaySink implements PacketSink {
 
   readonly #options: RelaySinkOptions;
   readonly #writer = new PacketBatchWriter();
-  readonly #videoSsrcs = new Set<number>();
+  /** Encodings of video streams, by ssrc. */
+  readonly #encodings = new Map<number, number>();
+  readonly #shedder = new LayerShedder();
   readonly #lostSsrcs = new Set<number>();
   #timer: Timer | undefined;
   #congested = false;
@@ -55,12 +58,12 @@ export class RelaySink implements PacketSink {
   }
 
   /** Streams that may be dropped while the other side lags. */
-  addVideo(ssrc: number): void {
-    this.#videoSsrcs.add(ssrc);
+  addVideo(ssrc: number, encoding: number): void {
+    this.#encodings.set(ssrc, encoding);
   }
 
   removeVideo(ssrc: number): void {
-    this.#videoSsrcs.delete(ssrc);
+    this.#encodings.delete(ssrc);
     this.#lostSsrcs.delete(ssrc);
   }
 
@@ -75,15 +78,24 @@ export class RelaySink implements PacketSink {
     });
   }
 
-  /** The other side caught up. */
+  /** Encodings that are left out now, from the top. */
+  get shedLevel(): number {
+    return this.#shedder.level;
+  }
+
+  /** The other side takes messages again. */
   drained(): void {
     if (!this.#congested) return;
     this.#congested = false;
     this.#congestedBytes = 0;
-    if (this.#lostSsrcs.size === 0) return;
-    const lost = [...this.#lostSsrcs];
-    this.#lostSsrcs.clear();
-    this.#options.onVideoLost(lost);
+    this.#askForLost();
+  }
+
+  /** How long a message takes to the other side and back. */
+  noteRoundTrip(roundTripMs: number): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (this.#congested) this.#shedder.noteBlocked(nowMs);
+    else if (this.#shedder.noteRoundTrip(roundTripMs, nowMs)) this.#askForLost();
   }
 
   /** A new stream takes the place of a broken one: nothing that waited is of use there. */
@@ -94,6 +106,7 @@ export class RelaySink implements PacketSink {
     this.#congested = false;
     this.#congestedBytes = 0;
     this.#lostSsrcs.clear();
+    this.#shedder.reset();
   }
 
   /** Idempotent. */
@@ -132,20 +145,34 @@ export class RelaySink implements PacketSink {
   }
 
   #mustShed(byte: number, prefixBytes: number, restBytes: number): boolean {
-    if (!this.#congested) return false;
+    if (!this.#congested && this.#shedder.level === 0) return false;
     const { batch } = this;
     if (batch.u8[byte + 20] === SendKind.RTP) {
       const ssrc = batch.view.getUint32(byte + SEND_PREFIX_OFFSET + SSRC_OFFSET);
-      if (this.#videoSsrcs.has(ssrc)) {
+      const encoding = this.#encodings.get(ssrc);
+      if (encoding !== undefined && (this.#congested || !this.#shedder.passes(encoding))) {
         this.#lostSsrcs.add(ssrc);
         return true;
       }
     }
-    return this.#congestedBytes + prefixBytes + restBytes > CONGESTED_LIMIT_BYTES;
+    return this.#congested && this.#congestedBytes + prefixBytes + restBytes > CONGESTED_LIMIT_BYTES;
+  }
+
+  /** Streams that go again after some of them had been left out. */
+  #askForLost(): void {
+    const back: number[] = [];
+    for (const ssrc of this.#lostSsrcs) {
+      if (!this.#shedder.passes(this.#encodings.get(ssrc) ?? 0)) continue;
+      this.#lostSsrcs.delete(ssrc);
+      back.push(ssrc);
+    }
+    if (back.length > 0) this.#options.onVideoLost(back);
   }
 
   #send(): void {
     if (this.#writer.empty || this.#closed) return;
-    if (!this.#options.output.write(this.#writer.take())) this.#congested = true;
+    if (this.#options.output.write(this.#writer.take())) return;
+    this.#congested = true;
+    this.#shedder.noteBlocked(this.#options.clock.monotonicMs());
   }
 }

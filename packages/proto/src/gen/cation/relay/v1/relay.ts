@@ -104,6 +104,14 @@ export interface LinkHello {
 }
 
 export interface Keepalive {
+  /** When it was written, by the writer's clock; any number. */
+  stampMs: number;
+  /**
+   * The stamp of the last keepalive from the other side, and how long ago that came: tells the other side how long what it
+   * writes waits on the way. 0 without one.
+   */
+  echoMs: number;
+  heldMs: number;
 }
 
 /** From the sender: the path that it proposes. From the watcher: its side of it; then, with `chosen`, which one it is. */
@@ -668,11 +676,20 @@ export const LinkHello: MessageFns<LinkHello> = {
 };
 
 function createBaseKeepalive(): Keepalive {
-  return {};
+  return { stampMs: 0, echoMs: 0, heldMs: 0 };
 }
 
 export const Keepalive: MessageFns<Keepalive> = {
-  encode(_: Keepalive, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: Keepalive, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.stampMs !== 0) {
+      writer.uint32(8).uint32(message.stampMs);
+    }
+    if (message.echoMs !== 0) {
+      writer.uint32(16).uint32(message.echoMs);
+    }
+    if (message.heldMs !== 0) {
+      writer.uint32(24).uint32(message.heldMs);
+    }
     return writer;
   },
 
@@ -689,6 +706,30 @@ export const Keepalive: MessageFns<Keepalive> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.stampMs = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.echoMs = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.heldMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -733,20 +774,48 @@ export const Keepalive: MessageFns<Keepalive> = {
     }
   },
 
-  fromJSON(_: any): Keepalive {
-    return {};
+  fromJSON(object: any): Keepalive {
+    return {
+      stampMs: isSet(object.stampMs)
+        ? globalThis.Number(object.stampMs)
+        : isSet(object.stamp_ms)
+        ? globalThis.Number(object.stamp_ms)
+        : 0,
+      echoMs: isSet(object.echoMs)
+        ? globalThis.Number(object.echoMs)
+        : isSet(object.echo_ms)
+        ? globalThis.Number(object.echo_ms)
+        : 0,
+      heldMs: isSet(object.heldMs)
+        ? globalThis.Number(object.heldMs)
+        : isSet(object.held_ms)
+        ? globalThis.Number(object.held_ms)
+        : 0,
+    };
   },
 
-  toJSON(_: Keepalive): unknown {
+  toJSON(message: Keepalive): unknown {
     const obj: any = {};
+    if (message.stampMs !== 0) {
+      obj.stampMs = Math.round(message.stampMs);
+    }
+    if (message.echoMs !== 0) {
+      obj.echoMs = Math.round(message.echoMs);
+    }
+    if (message.heldMs !== 0) {
+      obj.heldMs = Math.round(message.heldMs);
+    }
     return obj;
   },
 
   create(base?: DeepPartial<Keepalive>): Keepalive {
     return Keepalive.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<Keepalive>): Keepalive {
+  fromPartial(object: DeepPartial<Keepalive>): Keepalive {
     const message = createBaseKeepalive();
+    message.stampMs = object.stampMs ?? 0;
+    message.echoMs = object.echoMs ?? 0;
+    message.heldMs = object.heldMs ?? 0;
     return message;
   },
 };
