@@ -59,7 +59,7 @@ async function join(publishes: boolean): Promise<Bot> {
       const grants = publishes ? PUBLISHER : VIEWER;
       const who = { identity, name: "", metadata: "", region: "", maxParticipants: 0, grants };
       const { participant, room } = await islb.join({ ...who, roomId: ROOM_ID, nodeId: "bench" });
-      const value = { participant, room, autoSubscribe: true };
+      const value = { participant, room, autoSubscribe: true, moved: false };
       return openSessionLink(sfu, { $case: "open", value }, systemClock, handler);
     },
   });

@@ -53,7 +53,7 @@ export class BotTestKit {
       connect: async (handler) => {
         const who = { identity, name: "", metadata: "", region: "", maxParticipants: 0, grants: grants ?? ALL_GRANTS };
         const { participant, room } = await this.cluster.islb.join({ ...who, roomId, nodeId });
-        const start = { $case: "open", value: { participant, room, autoSubscribe } } as const;
+        const start = { $case: "open", value: { participant, room, autoSubscribe, moved: false } } as const;
         return openSessionLink(this.cluster.clientOf(nodeId), start, systemClock, handler);
       },
     });

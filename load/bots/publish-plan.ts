@@ -27,7 +27,7 @@ export function planPublishing({ audio, video }: PublishOptions, { media, random
   const tracks: PublishedTrack[] = [];
   if (audio) {
     senders.push(new TrackSender({ mid: AUDIO_MID, kind: "audio", rid: "" }, media.openAudio(phase), random));
-    tracks.push({ mid: AUDIO_MID, source: TrackSource.MICROPHONE, name: "", muted: false, encodings: [] });
+    tracks.push({ mid: AUDIO_MID, source: TrackSource.MICROPHONE, name: "", muted: false, encodings: [], trackId: "" });
   }
   if (video !== false) {
     const encodings = encodingsOf(video === true ? { bitrateBps: 0, simulcast: false } : video);
@@ -39,6 +39,7 @@ export function planPublishing({ audio, video }: PublishOptions, { media, random
       source: TrackSource.CAMERA,
       name: "",
       muted: false,
+      trackId: "",
       encodings: encodings.flatMap(({ rid, encoding }) => (rid === "" ? [] : [describe(rid, encoding)])),
     });
   }

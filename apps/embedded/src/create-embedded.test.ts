@@ -71,10 +71,10 @@ test("a second join of the same identity replaces the first", async () => {
 
 test("garbage for SDP is refused with a code, and the session goes on", async () => {
   const client = await join("ada");
-  const track = { mid: "0", source: 1, name: "", muted: false, encodings: [] } as const;
+  const track = { mid: "0", source: 1, name: "", muted: false, encodings: [], trackId: "" } as const;
   const offers = ["", "garbage", "v=0\r\n", `v=0\r\n${"a=".repeat(1000)}`, "\u0000\u0001\u0002"];
   for (const sdp of offers) {
-    const tracks = [{ ...track, encodings: [] }];
+    const tracks = [{ ...track, encodings: [], trackId: "" }];
     const code = outcome(await client.request({ $case: "publisherOffer", value: { sdp, tracks } }));
     expect(code).toMatch(/^SDP_|^MESSAGE_MALFORMED$/);
   }

@@ -3,6 +3,7 @@ import type { Participant, Track } from "@cation/proto/state/v1/state";
 import type { ClientEnvironment } from "./environment.ts";
 import { type CationError, asCationError, clientError } from "./errors.ts";
 import { LocalTracks } from "./local-tracks.ts";
+import { MediaHandover, type ReceivedMedia } from "./media-handover.ts";
 import { LocalParticipant } from "./participants.ts";
 import type { RoomEvents } from "./room-events.ts";
 import { Roster } from "./roster.ts";
@@ -28,6 +29,10 @@ export class ActiveRoom {
   readonly #subscriptions: Subscriptions;
   readonly #stopNetworkWatch: () => void;
   #subscriber: Subscriber | undefined;
+  /** While the session goes over to another node. */
+  #handover: MediaHandover | undefined;
+  /** What is shown, by track id. */
+  #media: ReceivedMedia = new Map();
   #localParticipant: LocalParticipant | undefined;
   #name = "";
   #participantCount = 0;
@@ -82,6 +87,8 @@ export class ActiveRoom {
   close(): void {
     this.#stopNetworkWatch();
     this.localTracks.close();
+    this.#handover?.close();
+    this.#handover = undefined;
     this.#subscriber?.close();
     this.#subscriber = undefined;
     this.roster.clear();
@@ -99,12 +106,52 @@ export class ActiveRoom {
       this.#emit("localParticipantChanged", this.#localParticipant);
     }
     const configuration = peerConfiguration(joined.iceServers);
+    if (mode === "moved") this.#move(joined, configuration);
+    else this.#restart(joined, configuration);
+    for (const wish of this.#subscriptions.all()) this.#inform({ $case: "setSubscription", value: wish });
+  }
+
+  /** A new session: everything is opened anew. */
+  #restart(joined: Joined, configuration: RTCConfiguration): void {
+    this.#handover?.close();
+    this.#handover = undefined;
     this.#subscriber?.close();
     this.#subscriber = this.#createSubscriber(configuration);
-    this.roster.setMedia(new Map());
+    this.#setMedia(new Map());
     this.#resetRoster(joined.participants, joined.tracks);
     this.localTracks.start(configuration);
-    for (const wish of this.#subscriptions.all()) this.#inform({ $case: "setSubscription", value: wish });
+  }
+
+  /** The same participant at another node: new connections are opened beside the old ones, which play until those do. */
+  #move(joined: Joined, configuration: RTCConfiguration): void {
+    this.#handover?.close();
+    const old = this.#subscriber;
+    const fresh = this.#createSubscriber(configuration);
+    this.#subscriber = fresh;
+    this.#handover = old && this.#createHandover(old, fresh);
+    this.#resetRoster(joined.participants, joined.tracks);
+    this.localTracks.move(configuration);
+  }
+
+  #createHandover(old: Subscriber, fresh: Subscriber): MediaHandover {
+    return new MediaHandover({
+      environment: this.#environment,
+      old,
+      oldMedia: this.#media,
+      fresh,
+      show: (media) => this.#setMedia(media),
+      onDone: () => (this.#handover = undefined),
+    });
+  }
+
+  #received(media: ReceivedMedia): void {
+    if (this.#handover === undefined) this.#setMedia(media);
+    else this.#handover.setMedia(media);
+  }
+
+  #setMedia(media: ReceivedMedia): void {
+    this.#media = media;
+    this.roster.setMedia(media);
   }
 
   /** The events that were missed are gone, among them perhaps an offer: the server is asked for a new one. */
@@ -190,7 +237,7 @@ export class ActiveRoom {
       restart: async () => {
         await this.request({ $case: "restartSubscriber", value: {} });
       },
-      onMedia: (media) => this.roster.setMedia(media),
+      onMedia: (media) => this.#received(media),
       onStateChanged: (state) => this.#emit("mediaStateChanged", "subscriber", state),
       onError: (error) => this.#mediaLost(error, error.code === "NEGOTIATION_FAILED"),
       onMediaLost: (wasConnected) => this.#mediaLost(mediaFailed("received"), wasConnected),

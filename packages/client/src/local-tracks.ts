@@ -19,6 +19,12 @@ export interface LocalTracksObserver {
 /** Errors of an Unpublish or SetMuted after which there is nothing left to do: the server has no such track. */
 const ALREADY_GONE: ReadonlySet<string> = new Set(["TRACK_NOT_FOUND", "SESSION_LOST", "LEFT"]);
 
+/** A publisher connection that is replaced sends on for so long after the new one sends: viewers go over at a keyframe. */
+const HANDOVER_MS = 2_500;
+const HANDOVER_CHECK_MS = 250;
+/** Then it is closed, whatever became of the new one. */
+const HANDOVER_DEADLINE_MS = 12_000;
+
 /** What browsers optimise for (w3c mst-content-hint), where the application did not say. */
 const CONTENT_HINTS = { camera: "motion", microphone: "speech", screen: "detail", "screen-audio": "music" } as const;
 
@@ -34,6 +40,7 @@ export class LocalTracks implements LocalTrackControl {
   readonly #observer: LocalTracksObserver;
   #configuration: RTCConfiguration = {};
   #publisher: Publisher | undefined;
+  readonly #retiring = new Set<Publisher>();
   /** Wake those whose publication was interrupted by the loss of the session. */
   #onRestart: (() => void)[] = [];
   #closed = false;
@@ -54,6 +61,22 @@ export class LocalTracks implements LocalTrackControl {
     this.#configuration = configuration;
     this.#publisher?.close();
     this.#publisher = undefined;
+    for (const track of this.#tracks) {
+      track.setId("");
+      void this.#republish(track);
+    }
+    this.#wakeInterrupted();
+  }
+
+  /**
+   * The session goes on at another node: the tracks are published there under their ids. What sends now goes on for a moment,
+   * so that nobody who watches misses anything.
+   */
+  move(configuration: RTCConfiguration): void {
+    const before = this.#publisher;
+    this.#configuration = configuration;
+    this.#publisher = undefined;
+    if (before !== undefined) this.#retire(before);
     for (const track of this.#tracks) void this.#republish(track);
     this.#wakeInterrupted();
   }
@@ -116,6 +139,7 @@ export class LocalTracks implements LocalTrackControl {
   close(): void {
     this.#closed = true;
     this.#publisher?.close();
+    for (const publisher of this.#retiring) publisher.close();
     this.#tracks.clear();
     this.#wakeInterrupted();
   }
@@ -151,8 +175,26 @@ export class LocalTracks implements LocalTrackControl {
     }
   }
 
+  #retire(publisher: Publisher): void {
+    publisher.retire();
+    this.#retiring.add(publisher);
+    const startedAtMs = this.#environment.nowMs();
+    let connectedAtMs: number | undefined;
+    const check = (): void => {
+      const nowMs = this.#environment.nowMs();
+      connectedAtMs = this.#publisher?.connected === true ? (connectedAtMs ?? nowMs) : undefined;
+      const isReplaced = connectedAtMs !== undefined && nowMs - connectedAtMs >= HANDOVER_MS;
+      if (isReplaced || this.#tracks.size === 0 || nowMs - startedAtMs >= HANDOVER_DEADLINE_MS) {
+        this.#retiring.delete(publisher);
+        publisher.close();
+      } else if (!this.#closed) {
+        this.#environment.setTimer(check, HANDOVER_CHECK_MS);
+      }
+    };
+    check();
+  }
+
   async #republish(track: LocalTrack): Promise<void> {
-    track.setId("");
     try {
       await this.#send(track);
       this.#observer.onPublished(track);

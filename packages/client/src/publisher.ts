@@ -47,6 +47,7 @@ export class Publisher {
   readonly #recovery: IceRecovery;
   readonly #published = new Map<LocalTrack, Published>();
   #waiting: Waiting[] = [];
+  #retired = false;
   #closed = false;
 
   constructor(environment: ClientEnvironment, configuration: RTCConfiguration, observer: PublisherObserver) {
@@ -58,7 +59,7 @@ export class Publisher {
       giveUp: (wasConnected) => observer.onMediaLost(wasConnected),
     });
     this.#connection.addEventListener("connectionstatechange", () => {
-      if (this.#closed) return;
+      if (this.#retired) return;
       observer.onStateChanged(this.#connection.connectionState);
       this.#recovery.onState(this.#connection.connectionState);
     });
@@ -76,7 +77,7 @@ export class Publisher {
   unpublish(track: LocalTrack): Promise<void> {
     return this.#queue.run(async () => {
       const published = this.#published.get(track);
-      if (published === undefined || this.#closed) return;
+      if (published === undefined || this.#retired) return;
       this.#published.delete(track);
       published.transceiver.stop();
       // Between the two no offer may be made: it would publish the m-line again.
@@ -103,13 +104,25 @@ export class Publisher {
     return this.#connection.getStats();
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  /** Whether it sends. */
+  get connected(): boolean {
+    return this.#connection.connectionState === "connected";
+  }
+
+  /** Another connection takes over: this one sends on as it is, negotiates nothing more, and is closed soon. */
+  retire(): void {
+    if (this.#retired || this.#closed) return;
+    this.#retired = true;
     this.#recovery.close();
-    this.#connection.close();
     for (const waiting of this.#waiting) waiting.reject(closedError());
     this.#waiting = [];
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.retire();
+    this.#closed = true;
+    this.#connection.close();
   }
 
   async #offerWaiting(): Promise<void> {
@@ -124,13 +137,13 @@ export class Publisher {
   async #tryOffer(waiting: Waiting[]): Promise<boolean> {
     const added: Published[] = [];
     try {
-      if (this.#closed) throw closedError();
+      if (this.#retired) throw closedError();
       for (const { track } of waiting) added.push(this.#add(track));
       await this.#negotiate();
     } catch (thrown) {
       const error = asCationError(thrown, "NEGOTIATION_FAILED", "The browser could not offer the track.");
       this.#remove(added);
-      if (waiting.length > 1 && !error.retryable && !this.#closed) return false;
+      if (waiting.length > 1 && !error.retryable && !this.#retired) return false;
       for (const one of waiting) one.reject(error);
       return true;
     }
@@ -163,7 +176,7 @@ export class Publisher {
 
   #restartIce(): Promise<void> {
     return this.#queue.run(async () => {
-      if (this.#closed || this.#published.size === 0) return;
+      if (this.#retired || this.#published.size === 0) return;
       await this.#negotiate({ iceRestart: true });
     });
   }
@@ -185,7 +198,7 @@ export class Publisher {
       sdp: connection.localDescription?.sdp ?? "",
       tracks: [...this.#published.values()].map(describe),
     });
-    if (this.#closed) throw closedError();
+    if (this.#retired) throw closedError();
     const sdp = withStartBitrate(answer.sdp, startBitrateBps([...this.#published.values()]));
     await connection.setRemoteDescription({ type: "answer", sdp });
     const trackIds = new Map(answer.tracks.map((binding) => [binding.mid, binding.trackId]));
@@ -220,6 +233,7 @@ function describe({ track, transceiver, encodings }: Published): PublishedTrack 
     name: track.name,
     muted: track.muted,
     encodings: describeEncodings(encodings, track.size),
+    trackId: track.id,
   };
 }
 

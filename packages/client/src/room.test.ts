@@ -394,3 +394,62 @@ describe("leaving", () => {
     });
   });
 });
+
+describe("a move to another node", () => {
+  it("publishes the same tracks there, and goes on sending until the new connection does", async () => {
+    const { server, room, environment, clock } = await connectedRoom();
+    const picture = await room.publish(camera(), { source: "camera" });
+    const sound = await room.publish(microphone(), { source: "microphone" });
+    const [old] = environment.peerConnections as [FakePeerConnection];
+    server.event({ $case: "moveRequested", value: {} });
+    await settle();
+    expect(room.localParticipant?.id).toBe("me-1");
+    expect([picture.id, sound.id]).toEqual(["track-1", "track-2"]);
+    expect(server.received("publisherOffer").at(-1)?.tracks).toMatchObject([
+      { trackId: "track-1" },
+      { trackId: "track-2" },
+    ]);
+    const fresh = environment.peerConnections.at(-1)!;
+    await clock.advance(5_000);
+    expect(old.connectionState).not.toBe("closed");
+    fresh.become("connected");
+    await clock.advance(2_000);
+    expect(old.connectionState).not.toBe("closed");
+    await clock.advance(1_500);
+    expect(old.connectionState).toBe("closed");
+    expect(fresh.connectionState).toBe("connected");
+  });
+
+  it("shows what the old connection plays until the new one has decoded the same track", async () => {
+    const { server, room, environment, clock, log } = await connectedRoom();
+    server.tracks = [fakeTrack("t1", "p1", "video"), fakeTrack("t2", "p1", "audio")];
+    for (const value of server.tracks) server.event({ $case: "trackPublished", value });
+    server.event(offer(1, { v0: "t1", a1: "t2" }));
+    await settle();
+    const shown = () => [...room.participants.values()].flatMap(({ tracks }) => [...tracks.values()]);
+    const [oldPicture, oldSound] = shown().map(({ mediaTrack }) => mediaTrack);
+    const [old] = environment.peerConnections as [FakePeerConnection];
+    const before = log.length;
+    server.event({ $case: "moveRequested", value: {} });
+    await settle();
+    server.event(offer(1, { v5: "t1", a6: "t2" }));
+    await settle();
+    const fresh = environment.peerConnections.at(-1)!;
+    await clock.advance(500);
+    expect(shown().map(({ mediaTrack }) => mediaTrack)).toEqual([oldPicture, oldSound]);
+    const [picture, sound] = fresh.transceivers.map(({ receiver }) => receiver.track) as [
+      MediaStreamTrack,
+      MediaStreamTrack,
+    ];
+    const plays = (one: MediaStreamTrack) => ({ type: "inbound-rtp", trackIdentifier: one.id, framesDecoded: 1 });
+    fresh.stats = [plays(picture), { ...plays(sound), framesDecoded: 0 }];
+    await clock.advance(100);
+    expect(shown().map(({ mediaTrack }) => mediaTrack)).toEqual([picture, oldSound]);
+    expect(old.connectionState).not.toBe("closed");
+    fresh.stats = [plays(picture), { ...plays(sound), totalSamplesReceived: 960 }];
+    await clock.advance(100);
+    expect(shown().map(({ mediaTrack }) => mediaTrack)).toEqual([picture, sound]);
+    expect(old.connectionState).toBe("closed");
+    expect(log.slice(before)).toEqual(["media t1", "media t2"]);
+  });
+});

@@ -1,4 +1,4 @@
-import type { Event, Joined } from "@cation/proto/client/v1/client";
+import { type Event, type Joined, SessionMove } from "@cation/proto/client/v1/client";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import { describe, expect, it } from "vitest";
 import type { TokenSource } from "./access-token.ts";
@@ -111,7 +111,9 @@ describe("a lost connection", () => {
     server.event(count(2));
     server.event(count(3));
     await clock.advance(0);
-    expect(server.received("resume")).toEqual([{ sessionToken: "session-1", token: "token", lastEventSequence: 1 }]);
+    expect(server.received("resume")).toMatchObject([
+      { sessionToken: "session-1", token: "token", lastEventSequence: 1 },
+    ]);
     expect(seen).toMatchObject({
       joins: ["joined", "resumed"],
       states: ["connecting", "connected", "reconnecting", "connected"],
@@ -305,10 +307,58 @@ describe("the end of a session", () => {
     expect(clock.pending).toBe(0);
   });
 
-  it("for the node's reasons is followed by a new join", async () => {
+  it("for the node's reasons goes on at another node", async () => {
     const { session, server, seen, clock } = createSession();
     await session.join();
+    server.nodeIsLost = true;
     server.event({ $case: "sessionEnded", value: { reason: LeaveReason.NODE_LOST, error: undefined } });
+    await clock.advance(1_000);
+    expect(seen.joins).toEqual(["joined", "moved"]);
+    expect(server.received("resume")).toMatchObject([{ sessionToken: "session-1", move: SessionMove.IF_LOST }]);
+    expect(seen.joined.at(-1)?.participant?.participantId).toBe("me-1");
+    server.event(count(3));
+    expect(seen.counts).toEqual([3]);
+  });
+
+  it("that the node asks to move goes on at another one over the same connection", async () => {
+    const { session, server, seen, clock } = createSession();
+    await session.join();
+    server.event(count(2));
+    server.loseAnswersTo.add("setMuted");
+    const lost = expect(session.request({ $case: "setMuted", value: { trackId: "a", muted: true } })).rejects;
+    await settle();
+    server.event({ $case: "moveRequested", value: {} });
+    await lost.toMatchObject({ code: "SESSION_LOST" });
+    expect(seen).toMatchObject({ joins: ["joined", "moved"], states: ["connecting", "connected"] });
+    expect(server.received("resume")).toMatchObject([{ move: SessionMove.NOW }]);
+    server.event(count(4));
+    expect(seen.counts).toEqual([2, 4]);
+    expect(server.sockets).toHaveLength(1);
+    server.cut();
+    await clock.advance(1_000);
+    expect(server.received("resume").at(-1)).toMatchObject({ sessionToken: "moved-1", lastEventSequence: 1 });
+  });
+
+  it("stays where it is when it cannot move, and tries again when it is asked again", async () => {
+    const { session, server, seen } = createSession();
+    await session.join();
+    server.refusals.set("resume", { code: "CLUSTER_FULL", message: "", retryable: true });
+    server.event({ $case: "moveRequested", value: {} });
+    await settle();
+    expect(seen).toMatchObject({ joins: ["joined"], errors: [{ code: "CLUSTER_FULL" }] });
+    server.refusals.clear();
+    server.event({ $case: "moveRequested", value: {} });
+    await settle();
+    expect(seen.joins).toEqual(["joined", "moved"]);
+  });
+
+  it("for the node's reasons is followed by a new join where nothing is left of it", async () => {
+    const { session, server, seen, clock } = createSession();
+    await session.join();
+    server.sessions = [];
+    const socket = server.socket;
+    const ended = { $case: "sessionEnded", value: { reason: LeaveReason.NODE_LOST, error: undefined } } as const;
+    socket.send({ $case: "event", value: { sequence: 1, event: ended } });
     await clock.advance(1_000);
     expect(seen.joins).toEqual(["joined", "rejoined"]);
   });

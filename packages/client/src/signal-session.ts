@@ -1,4 +1,4 @@
-import type { Event, Joined, SessionEnded } from "@cation/proto/client/v1/client";
+import { type Event, type Joined, type SessionEnded, SessionMove } from "@cation/proto/client/v1/client";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import { type TokenSource, renewalDelayMs, tokenExpiryMs } from "./access-token.ts";
 import { backoffDelayMs } from "./backoff.ts";
@@ -16,8 +16,11 @@ import { type ClientRequest, type ClientResult, CloseCode, SignalConnection } fr
  */
 export type SessionState = "disconnected" | "connecting" | "connected" | "reconnecting";
 
-/** How a connection was established: a first join, the old session taken up, or a new session in its place. */
-export type JoinMode = "joined" | "resumed" | "rejoined";
+/**
+ * How a connection was established: a first join, the old session taken up, the same participant at another node (new peer
+ * connections, the same tracks), or a new session in its place.
+ */
+export type JoinMode = "joined" | "resumed" | "moved" | "rejoined";
 
 export interface SessionOptions {
   /** WebSocket URLs of signal nodes; after a failure the next one is tried. */
@@ -62,6 +65,7 @@ export class SignalSession {
   /** The event after which one was missing last time: missing again, it is gone for good. */
   #gapAfter: number | undefined;
   #lostAtMs = 0;
+  #moving = false;
   #urlIndex = 0;
   #wake: (() => void) | undefined;
   #stopPing: (() => void) | undefined;
@@ -174,10 +178,10 @@ export class SignalSession {
     );
     try {
       if (this.#isOver()) throw clientError("LEFT", "The room was left.");
-      const answer = await connection.request(this.#greeting(resuming, token), this.#timing.requestDeadlineMs);
-      if (answer.$case !== "joined") throw clientError("PROTOCOL_ERROR", "The server answered something else.");
+      const greeting = resuming ? this.#resume(token, SessionMove.IF_LOST) : this.#join(token);
+      const joined = await this.#enter(connection, greeting);
       if (this.#isOver()) throw leaveLate(connection);
-      this.#established(connection, answer.value, resuming);
+      this.#established(connection, joined, resuming);
       this.#urlIndex -= 1;
     } catch (thrown) {
       const error = asCationError(thrown, "PROTOCOL_ERROR", "The server's answer could not be used.");
@@ -186,20 +190,46 @@ export class SignalSession {
     }
   }
 
-  #greeting(resuming: boolean, token: string): ClientRequest {
+  async #enter(connection: SignalConnection, greeting: ClientRequest): Promise<Joined> {
+    const answer = await connection.request(greeting, this.#timing.requestDeadlineMs);
+    if (answer.$case === "joined") return answer.value;
+    throw clientError("PROTOCOL_ERROR", "The server answered something else.");
+  }
+
+  #join(token: string): ClientRequest {
     const { region, nodeId, autoSubscribe } = this.#options;
-    return resuming
-      ? {
-          $case: "resume",
-          value: { sessionToken: this.#sessionToken, token, lastEventSequence: this.#lastSequence },
-        }
-      : { $case: "join", value: { token, region, nodeId, autoSubscribe } };
+    return { $case: "join", value: { token, region, nodeId, autoSubscribe } };
+  }
+
+  #resume(token: string, move: SessionMove): ClientRequest {
+    const { region, autoSubscribe } = this.#options;
+    const lastEventSequence = this.#lastSequence;
+    const value = { sessionToken: this.#sessionToken, token, lastEventSequence, move, autoSubscribe, region };
+    return { $case: "resume", value };
+  }
+
+  /** The node is leaving: the session goes on at another one, over the same connection. Asked again where that fails. */
+  async #move(connection: SignalConnection): Promise<void> {
+    if (this.#moving) return;
+    this.#moving = true;
+    try {
+      const token = await this.#currentToken();
+      const joined = await this.#enter(connection, this.#resume(token, SessionMove.NOW));
+      if (connection === this.#connection) this.#established(connection, joined, true);
+    } catch (thrown) {
+      const error = asCationError(thrown, "PROTOCOL_ERROR", "The session could not go on at another node.");
+      if (this.#state === "connected") this.#observer.onError(error);
+    } finally {
+      this.#moving = false;
+    }
   }
 
   #established(connection: SignalConnection, joined: Joined, resumed: boolean): void {
-    const mode: JoinMode = resumed ? "resumed" : this.#state === "connecting" ? "joined" : "rejoined";
+    const mode = modeOf(joined, resumed, this.#state);
     this.#connection = connection;
     this.#sessionToken = joined.sessionToken;
+    // What was asked of the session before is asked again of this one, by whoever still wants it.
+    if (mode === "moved") this.#requests.rejectAll(clientError("SESSION_LOST", "The session went on at another node."));
     if (!resumed || !joined.eventsReplayed) {
       this.#lastSequence = joined.eventSequence;
       this.#gapAfter = undefined;
@@ -219,6 +249,7 @@ export class SignalSession {
     }
     this.#lastSequence = event.sequence;
     if (event.event?.$case === "sessionEnded") this.#sessionEnded(event.event.value);
+    else if (event.event?.$case === "moveRequested") void this.#move(connection);
     else this.#observer.onEvent(event);
   }
 
@@ -232,9 +263,10 @@ export class SignalSession {
 
   #sessionEnded(ended: SessionEnded): void {
     const error = ended.error === undefined ? endedBy(ended.reason) : serverError(ended.error);
-    this.#forgetSession(error);
+    // The participant goes on at another node, where the server has kept its place.
+    if (ended.reason !== LeaveReason.NODE_LOST) this.#forgetSession(error);
     const connection = this.#connection;
-    if (FINAL_REASONS.has(ended.reason) || !error.retryable) {
+    if (FINAL_REASONS.has(ended.reason) || (!error.retryable && ended.reason !== LeaveReason.NODE_LOST)) {
       this.#connection = undefined;
       this.#end(error);
     }
@@ -365,6 +397,11 @@ export class SignalSession {
 function leaveLate(connection: SignalConnection): CationError {
   connection.request({ $case: "leave", value: {} }, 1_000).catch(() => undefined);
   return clientError("LEFT", "The room was left.");
+}
+
+function modeOf(joined: Joined, resumed: boolean, state: SessionState): JoinMode {
+  if (resumed) return joined.moved ? "moved" : "resumed";
+  return state === "connecting" ? "joined" : "rejoined";
 }
 
 function isTokenError(error: CationError): boolean {

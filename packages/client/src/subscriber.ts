@@ -27,6 +27,7 @@ export class Subscriber {
   readonly #recovery: IceRecovery;
   #connection: RTCPeerConnection | undefined;
   #newestOfferId = 0;
+  #retired = false;
   #closed = false;
 
   constructor(environment: ClientEnvironment, configuration: RTCConfiguration, observer: SubscriberObserver) {
@@ -41,7 +42,7 @@ export class Subscriber {
 
   /** Takes an offer of the server. One that is older than the newest is not answered: the server has no use for it. */
   offer(offer: SubscriberOffer): void {
-    if (offer.offerId <= this.#newestOfferId || this.#closed) return;
+    if (offer.offerId <= this.#newestOfferId || this.#closed || this.#retired) return;
     this.#newestOfferId = offer.offerId;
     void this.#queue.run(() => this.#answer(offer));
   }
@@ -49,6 +50,12 @@ export class Subscriber {
   /** The machine is on another network. */
   onNetworkChange(): void {
     if (this.#connection !== undefined) this.#recovery.onNetworkChange();
+  }
+
+  /** Another connection takes over: this one goes on as it is, says nothing more, and is closed soon. */
+  retire(): void {
+    this.#retired = true;
+    this.#recovery.close();
   }
 
   getStats(): Promise<RTCStatsReport> | undefined {
@@ -72,7 +79,7 @@ export class Subscriber {
       await this.#observer.answer({ offerId: offer.offerId, sdp: connection.localDescription?.sdp ?? "" });
     } catch (thrown) {
       // A stale answer was overtaken by an offer that is on its way.
-      if (this.#closed || (thrown instanceof CationError && thrown.code === "STALE_ANSWER")) return;
+      if (this.#closed || this.#retired || (thrown instanceof CationError && thrown.code === "STALE_ANSWER")) return;
       this.#observer.onError(asCationError(thrown, "NEGOTIATION_FAILED", "The browser refused the server's offer."));
     }
   }
@@ -80,7 +87,7 @@ export class Subscriber {
   #open(): RTCPeerConnection {
     const connection = this.#environment.createPeerConnection(this.#configuration);
     connection.addEventListener("connectionstatechange", () => {
-      if (this.#closed) return;
+      if (this.#closed || this.#retired) return;
       this.#observer.onStateChanged(connection.connectionState);
       this.#recovery.onState(connection.connectionState);
     });

@@ -163,6 +163,10 @@ export class RoomReplica {
     switch (change.$case) {
       case "participantJoined":
         break;
+      case "participantMoved":
+        if (this.#publishers.has(change.value.participantId))
+          this.#publishers.set(change.value.participantId, change.value);
+        break;
       case "participantLeft":
         this.#removeParticipant(change.value.participantId);
         break;

@@ -15,6 +15,15 @@ export interface AdminRoutesOptions {
   readonly registries: readonly Registry[];
   /** Facts shown by /healthz: version, media backend. */
   readonly info?: () => Readonly<Record<string, unknown>>;
+  /** Has the service drain by `POST /drain`, which answers at once; `GET /drain` says how far that is. */
+  readonly drain?: DrainControl;
+}
+
+/** A service that can be asked to drain without being stopped. */
+export interface DrainControl {
+  /** Begins; what it returns is not awaited. Idempotent. */
+  begin(): Promise<void>;
+  read(): object;
 }
 
 /**
@@ -23,6 +32,7 @@ export interface AdminRoutesOptions {
  *   gets healthy media restarted.
  * - `/readyz` readiness: 200, or 503 with the reasons.
  * - `/metrics` Prometheus' text format.
+ * - `/drain` where the service has it.
  */
 export function addAdminRoutes(app: FastifyInstance, options: AdminRoutesOptions): void {
   app.get("/healthz", () => ({ status: "ok", service: options.service, ...options.info?.() }));
@@ -34,6 +44,13 @@ export function addAdminRoutes(app: FastifyInstance, options: AdminRoutesOptions
   app.get("/metrics", async (_request, reply) => {
     const merged = await mergeRegistries(options.registries);
     return reply.type(merged.contentType).send(await merged.metrics());
+  });
+  const { drain } = options;
+  if (!drain) return;
+  app.get("/drain", () => drain.read());
+  app.post("/drain", (_request, reply) => {
+    void drain.begin().catch(() => undefined);
+    return reply.code(202).send(drain.read());
   });
 }
 

@@ -162,9 +162,10 @@ describe("tracks and leaving", () => {
       tracks: [{ trackId: "t", muted: true }],
       participantCount: 1,
     });
-    await islb.unpublishTrack({ roomId: "r", epoch, trackId: "t" });
-    await islb.unpublishTrack({ roomId: "r", epoch, trackId: "t" });
-    const leave = { roomId: "r", participantId, epoch, reason: LeaveReason.UNSPECIFIED };
+    const nodeId = "";
+    await islb.unpublishTrack({ roomId: "r", epoch, trackId: "t", nodeId });
+    await islb.unpublishTrack({ roomId: "r", epoch, trackId: "t", nodeId });
+    const leave = { roomId: "r", participantId, epoch, reason: LeaveReason.UNSPECIFIED, nodeId };
     expect(await islb.leave(leave)).toEqual({ epoch, version: 5 });
     expect(await islb.leave(leave)).toEqual({ epoch, version: 5 });
     await fixture.clock.advanceAsync(0);
@@ -205,6 +206,8 @@ describe("tracks and leaving", () => {
   });
 
   test("the roster comes in pages of at most 200", async () => {
+    await fixture.close();
+    await open({ settings: { joinsPerSecondPerRoom: 1_000 } });
     await report(islb, "n1", [], { load: undefined, capacity: undefined });
     for (let i = 0; i < 250; i += 1) await islb.join(joinRequest("r", `i${i}`, { name: `${i}` })).catch(() => {});
     const first = await islb.getRoster({ roomId: "r", after: "", limit: 0 });
@@ -291,11 +294,11 @@ describe("lost nodes", () => {
     events.length = 0;
   });
 
-  test("their participants are removed after lease, lease and grace; others stay", async () => {
+  test("their participants are removed when they have not gone elsewhere in time; others stay", async () => {
     const rooms = () => [position(0, 0, [bobId])];
-    await passWith(6_000, ["n2"], rooms);
+    await passWith(14_000, ["n2"], rooms);
     expect(events).toEqual([]);
-    await passWith(3_000, ["n2"], rooms);
+    await passWith(4_000, ["n2"], rooms);
     expect(events.map(({ change }) => change)).toMatchObject([
       { $case: "participantLeft", value: { reason: LeaveReason.NODE_LOST } },
     ]);
@@ -305,12 +308,81 @@ describe("lost nodes", () => {
     expect(events).toHaveLength(1);
   });
 
-  test("a node that says goodbye is gone at once", async () => {
+  const moveAnn = (onlyIfLost: boolean, islbToAsk = islb) =>
+    islbToAsk.moveParticipant({
+      ...{ roomId: "r", participantId: annId, region: "", onlyIfLost },
+      fromAddress: makeNode("n1").grpcAddress,
+    });
+
+  test("a node that says goodbye gets nobody, and whom it leaves behind may go elsewhere at once", async () => {
     await islb.removeNode({ nodeId: "n1" });
-    await fixture.clock.advanceAsync(0);
-    expect(events.map(({ change }) => change)).toMatchObject([{ value: { reason: LeaveReason.NODE_LOST } }]);
     expect((await islb.listNodes({})).nodes.map(({ nodeId }) => nodeId)).toEqual(["n2"]);
+    const moved = await moveAnn(true);
+    expect(moved.participant).toMatchObject({ participantId: annId, nodeId: "n2" });
+    expect(moved.node?.nodeId).toBe("n2");
+    await passWith(1_000, ["n2"]);
+    expect((await fixture.registry.list()).map(({ node }) => node.nodeId)).toEqual(["n2"]);
     await islb.removeNode({ nodeId: "n1" });
+  });
+
+  test("are waited for, then their participants go elsewhere, and the rooms are fenced once", async () => {
+    const { epoch: before = 0 } = (await islb.getRoom({ roomId: "r" })).room ?? {};
+    const other = await fixture.startIslb();
+    await passWith(5_000, ["n1", "n2"]);
+    await report(islb, "n1");
+    await fixture.clock.advanceAsync(500);
+    const moves = [moveAnn(true), moveAnn(true, other)];
+    let settled = 0;
+    for (const move of moves) void move.then(() => (settled += 1));
+    await passWith(1_000, ["n2"]);
+    expect(settled).toBe(0);
+    await passWith(1_000, ["n2"]);
+    const [one, two] = await Promise.all(moves);
+    expect([one?.participant?.nodeId, two?.participant?.nodeId]).toEqual(["n2", "n2"]);
+    expect(events.filter(({ change }) => change?.$case === "participantMoved")).toHaveLength(1);
+    const { epoch = 0 } = (await islb.getRoom({ roomId: "r" })).room ?? {};
+    expect(epoch).toBeGreaterThan(before);
+    const late = { roomId: "r", epoch, track: trackOf(annId, "t", "n1") };
+    await expect(islb.publishTrack(late)).rejects.toMatchObject({ code: "PARTICIPANT_MOVED" });
+    await expect(islb.publishTrack({ ...late, epoch: before })).rejects.toMatchObject({ code: "STALE_EPOCH" });
+    // It was only frozen: it is told that its participant is elsewhere.
+    const answer = await report(islb, "n1", [position(before, 2, [annId])]);
+    expect(answer.corrections).toEqual([
+      {
+        roomId: "r",
+        gone: [{ participantId: annId, reason: LeaveReason.UNSPECIFIED }],
+        missingParticipantIds: [],
+      },
+    ]);
+  });
+
+  test("nobody is moved from a node that lives, unless its client says that it has to go", async () => {
+    const refused = expect(moveAnn(true)).rejects.toMatchObject({ code: "SFU_UNAVAILABLE", retryable: true });
+    await passWith(3_000, ["n1", "n2"]);
+    await refused;
+    expect((await moveAnn(false)).participant?.nodeId).toBe("n2");
+  });
+
+  test("nobody is moved while the store says little", async () => {
+    fixture.storeIsAway = true;
+    await expect(moveAnn(true)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE" });
+    await fixture.clock.advanceAsync(60_000);
+    fixture.storeIsAway = false;
+    await expect(moveAnn(true)).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", retryable: true });
+    await passWith(5_000, ["n2"]);
+    expect((await moveAnn(true)).participant?.nodeId).toBe("n2");
+  });
+
+  test("who was replaced or removed is told so", async () => {
+    const again = await islb.join(joinRequest("r", "a", { nodeId: "n2" }));
+    expect(again.replacedNode?.nodeId).toBe("n1");
+    await expect(moveAnn(true)).rejects.toMatchObject({ code: "SESSION_REPLACED", retryable: false });
+    const find = islb.findParticipant({ roomId: "r", participantId: annId });
+    await expect(find).rejects.toMatchObject({ code: "SESSION_REPLACED" });
+    const reason = LeaveReason.REMOVED;
+    await islb.leave({ roomId: "r", participantId: bobId, epoch: 0, reason, nodeId: "" });
+    const findBob = islb.findParticipant({ roomId: "r", participantId: bobId });
+    await expect(findBob).rejects.toMatchObject({ code: "PARTICIPANT_REMOVED" });
   });
 
   test("nobody is removed because the store was away", async () => {
@@ -324,7 +396,7 @@ describe("lost nodes", () => {
     // Both leases ran out a minute ago. n1 takes some seconds to come back, n2 never does.
     await fixture.clock.advanceAsync(4_000);
     expect(events).toEqual([]);
-    await passWith(10_000, ["n1"], () => [position(0, 0, [annId])]);
+    await passWith(25_000, ["n1"], () => [position(0, 0, [annId])]);
     expect(events.map(({ change }) => change)).toMatchObject([{ value: { reason: LeaveReason.NODE_LOST } }]);
     expect((await islb.getRoom({ roomId: "r" })).participantCount).toBe(1);
   });
@@ -346,7 +418,7 @@ describe("lost nodes", () => {
     await only.start();
     islb = only.service;
     const rooms = () => [position(0, 0, [annId])];
-    await passWith(10_000, ["n1"], rooms);
+    await passWith(25_000, ["n1"], rooms);
     expect(events).toHaveLength(1);
     clock.freeze();
     await fixture.clock.advanceAsync(60_000);
@@ -354,7 +426,7 @@ describe("lost nodes", () => {
     await fixture.clock.advanceAsync(4_000);
     await passWith(5_000, ["n1"], rooms);
     expect(events).toHaveLength(1);
-    await passWith(10_000, []);
+    await passWith(20_000, []);
     expect(events).toHaveLength(2);
   });
 
@@ -369,7 +441,7 @@ describe("lost nodes", () => {
     await fixture.clock.advanceAsync(30_000);
     expect((await islb.getRoom({ roomId: "r" })).participantCount).toBe(1);
     answers = false;
-    await fixture.clock.advanceAsync(2_000);
+    await fixture.clock.advanceAsync(17_000);
     expect((await islb.getRoom({ roomId: "r" })).participantCount).toBe(0);
   });
 });

@@ -13,9 +13,11 @@ import type { IslbSettings } from "./islb-config.ts";
 import type { IslbContext } from "./islb-context.ts";
 import { createIslbMetrics } from "./islb-metrics.ts";
 import { IslbServiceImplementation } from "./islb-service.ts";
+import { JoinPacer } from "./join-pacer.ts";
 import { NodeReports } from "./node-reports.ts";
 import { NodeSweeper } from "./node-sweeper.ts";
-import type { NodeProbe } from "./node-sweeper.ts";
+import { NodeVitals } from "./node-vitals.ts";
+import type { NodeProbe } from "./node-vitals.ts";
 import { RelayPlans } from "./relay-plan/relay-plans.ts";
 import { StoreCalm } from "./store-calm.ts";
 
@@ -47,19 +49,34 @@ export function createIslb(deps: IslbDeps): Islb {
   const metrics = createMetricsRegistry("islb");
   const relayPlans = new RelayPlans();
   const announcer = new EventAnnouncer(deps.events, deps.clock);
+  const ownMetrics = createIslbMetrics(metrics, deps.events);
   const context: IslbContext = {
     ...deps,
     relayPlans,
     announcer,
     settings: deps.config,
-    metrics: createIslbMetrics(metrics, deps.events),
+    metrics: ownMetrics,
     calm: new StoreCalm(deps.clock),
+    pacer: new JoinPacer({
+      clock: deps.clock,
+      joinsPerSecond: deps.config.joinsPerSecondPerRoom,
+      maxWaitMs: deps.config.joinQueueMs,
+      onWait: () => ownMetrics.pacedJoins.inc(),
+    }),
   };
   relayPlans.serve(context);
+  const vitals = new NodeVitals(context, deps.probe);
   const reports = new NodeReports(context);
-  const sweeper = new NodeSweeper({ context, probe: deps.probe, onRemoved: (nodeId) => reports.forget(nodeId) });
+  const sweeper = new NodeSweeper({
+    context,
+    vitals,
+    onRemoved: (nodeId) => {
+      vitals.forget(nodeId);
+      reports.forget(nodeId);
+    },
+  });
   return {
-    service: new IslbServiceImplementation(context, reports, sweeper),
+    service: new IslbServiceImplementation({ context, vitals, reports, sweeper }),
     metrics,
     findUnreadiness: () => (context.calm.reachable ? undefined : "the store cannot be reached"),
     start: () => sweeper.start(),

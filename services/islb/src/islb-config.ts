@@ -16,7 +16,7 @@ const decisions = {
     default: "affinity",
     description:
       "affinity: fill the nodes that a room is on, then the least loaded. spread: over as many nodes as there are. " +
-      "pinned: the node that the client asks for (tests).",
+      "region: the least loaded near the client, whatever the room. pinned: the node that the client asks for (tests).",
   }),
   roomShare: Type.Number({
     minimum: 0.01,
@@ -51,13 +51,31 @@ const decisions = {
   leaseMs: Type.Integer({
     minimum: 500,
     maximum: 3_000,
-    default: 3_000,
-    description: "A node that does not report for so long gets no new work. Nodes report each second.",
+    default: 2_000,
+    description:
+      "A node that does not report for so long gets no new work, and is lost when it cannot be reached either. Nodes " +
+      "report four times within it.",
   }),
   nodeLossGraceMs: Type.Integer({
     minimum: 0,
     default: 2_000,
-    description: "A node whose lease is gone for a lease and this is lost: its participants are removed.",
+    description: "After the store was away, no node is declared lost for a lease and this.",
+  }),
+  moveGraceMs: Type.Integer({
+    minimum: 0,
+    default: 15_000,
+    description: "Participants of a lost node that have not come to another one after this are removed.",
+  }),
+  joinsPerSecondPerRoom: Type.Number({
+    minimum: 0.1,
+    default: 50,
+    description: "Joins into one room, for each islb process; those above it wait for their turn.",
+  }),
+  joinQueueMs: Type.Integer({
+    minimum: 0,
+    maximum: 4_500,
+    default: 4_000,
+    description: "Longest that a join waits for its turn; then RATE_LIMITED.",
   }),
   joinGraceMs: Type.Integer({
     minimum: 0,

@@ -7,6 +7,7 @@ import type { Logger } from "@cation/service-kit/logger";
 import type { EventAnnouncer } from "./event-announcer.ts";
 import type { IslbSettings } from "./islb-config.ts";
 import type { IslbMetrics } from "./islb-metrics.ts";
+import type { JoinPacer } from "./join-pacer.ts";
 import type { RelayPlans } from "./relay-plan/relay-plans.ts";
 import type { StoreCalm } from "./store-calm.ts";
 
@@ -24,6 +25,7 @@ export interface IslbContext {
   readonly calm: StoreCalm;
   readonly relayPlans: RelayPlans;
   readonly announcer: EventAnnouncer;
+  readonly pacer: JoinPacer;
 }
 
 /** Tells everybody of a change. Returns it, for what else is done with it. */

@@ -14,6 +14,12 @@ export interface IslbMetrics {
   readonly ghosts: Counter;
   /** Nodes declared lost. */
   readonly lostNodes: Counter;
+  /** Participants put on another node. */
+  readonly moves: Counter;
+  /** Participants whose records nodes brought back. */
+  readonly restored: Counter;
+  /** Joins that waited for their room's rate. */
+  readonly pacedJoins: Counter;
   readonly nodes: Gauge<"state">;
   /** 1 when the last attempt to reach the store succeeded. */
   readonly storeReachable: Gauge;
@@ -61,7 +67,22 @@ export function createIslbMetrics(registry: Registry, events: EventBus): IslbMet
     }),
     lostNodes: new Counter({
       name: "cation_islb_nodes_lost_total",
-      help: "Nodes declared lost, whose participants were removed.",
+      help: "Nodes declared lost, whose participants were moved or removed.",
+      registers,
+    }),
+    moves: new Counter({
+      name: "cation_islb_moves_total",
+      help: "Participants put on another node.",
+      registers,
+    }),
+    restored: new Counter({
+      name: "cation_islb_restored_participants_total",
+      help: "Participants whose records the store had lost and nodes brought back.",
+      registers,
+    }),
+    pacedJoins: new Counter({
+      name: "cation_islb_joins_paced_total",
+      help: "Joins that had to wait for their room's join rate.",
       registers,
     }),
     nodes: new Gauge({

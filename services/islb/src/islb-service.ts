@@ -11,10 +11,13 @@ import type {
   JoinResponse,
   LeaveRequest,
   ListNodesResponse,
+  MoveParticipantRequest,
   PublishTrackRequest,
   RemoveNodeRequest,
   ReportNodeRequest,
   ReportNodeResponse,
+  RestoreRoomRequest,
+  RestoreRoomResponse,
   SetTrackMutedRequest,
   UnpublishTrackRequest,
 } from "@cation/proto/islb/v1/islb";
@@ -25,21 +28,35 @@ import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import { publishChange, watchStore } from "./islb-context.ts";
 import type { IslbContext } from "./islb-context.ts";
 import { join } from "./joins.ts";
+import { explainAbsence } from "./departed-participant.ts";
+import { moveParticipant } from "./move-participant.ts";
 import type { NodeReports } from "./node-reports.ts";
 import type { NodeSweeper } from "./node-sweeper.ts";
+import type { NodeVitals } from "./node-vitals.ts";
 import { checkId, checkTrack } from "./request-checks.ts";
+import { restoreRoom } from "./restore-room.ts";
 
 const DEFAULT_ROSTER_LIMIT = 100;
 const MAX_ROSTER_LIMIT = 200;
 
+/** What the calls are answered with. */
+export interface IslbParts {
+  readonly context: IslbContext;
+  readonly vitals: NodeVitals;
+  readonly reports: NodeReports;
+  readonly sweeper: NodeSweeper;
+}
+
 /** What islb answers. Each call is one step on the store; then its events are published. */
 export class IslbServiceImplementation implements IslbService {
   readonly #context: IslbContext;
+  readonly #vitals: NodeVitals;
   readonly #reports: NodeReports;
   readonly #sweeper: NodeSweeper;
 
-  constructor(context: IslbContext, reports: NodeReports, sweeper: NodeSweeper) {
+  constructor({ context, vitals, reports, sweeper }: IslbParts) {
     this.#context = context;
+    this.#vitals = vitals;
     this.#reports = reports;
     this.#sweeper = sweeper;
   }
@@ -67,12 +84,20 @@ export class IslbServiceImplementation implements IslbService {
     return this.#answer("Join", () => join(this.#context, request));
   }
 
-  leave({ roomId, participantId, epoch, reason }: LeaveRequest): Promise<ChangeResponse> {
+  moveParticipant(request: MoveParticipantRequest): Promise<JoinResponse> {
+    return this.#answer("MoveParticipant", () => moveParticipant(this.#context, this.#vitals, request));
+  }
+
+  restoreRoom(request: RestoreRoomRequest): Promise<RestoreRoomResponse> {
+    return this.#answer("RestoreRoom", () => restoreRoom(this.#context, request));
+  }
+
+  leave({ roomId, participantId, epoch, reason, nodeId }: LeaveRequest): Promise<ChangeResponse> {
     return this.#change("Leave", () => {
       checkId("room_id", roomId);
       checkId("participant_id", participantId);
       const why = reason === LeaveReason.UNSPECIFIED ? LeaveReason.LEFT : reason;
-      return this.#context.store.leaveRoom({ roomId, participantId, epoch, reason: why });
+      return this.#context.store.leaveRoom({ roomId, participantId, epoch, reason: why, nodeId });
     });
   }
 
@@ -84,11 +109,11 @@ export class IslbServiceImplementation implements IslbService {
     });
   }
 
-  unpublishTrack({ roomId, epoch, trackId }: UnpublishTrackRequest): Promise<ChangeResponse> {
+  unpublishTrack({ roomId, epoch, trackId, nodeId }: UnpublishTrackRequest): Promise<ChangeResponse> {
     return this.#change("UnpublishTrack", () => {
       checkId("room_id", roomId);
       checkId("track_id", trackId);
-      return this.#context.store.unpublishTrack({ roomId, epoch, trackId });
+      return this.#context.store.unpublishTrack({ roomId, epoch, trackId, nodeId });
     });
   }
 
@@ -115,7 +140,7 @@ export class IslbServiceImplementation implements IslbService {
       checkId("participant_id", participantId);
       const { store, registry } = this.#context;
       const [found, records] = await Promise.all([store.readParticipant(roomId, participantId), registry.list()]);
-      if (!found) throw new CodedError("PARTICIPANT_NOT_FOUND");
+      if (!found) throw await explainAbsence(store, roomId, participantId);
       const { participant, epoch } = found;
       // Also a node without a lease: it may serve the participant although it cannot report.
       const record = records.find(({ node }) => node.nodeId === participant.nodeId);

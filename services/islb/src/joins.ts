@@ -14,6 +14,7 @@ import { checkJoin } from "./request-checks.ts";
  */
 export async function join(context: IslbContext, request: JoinRequest): Promise<JoinResponse> {
   checkJoin(request);
+  await context.pacer.wait(request.roomId);
   const { store, registry, settings, clock, random, logger } = context;
   const { roomId, identity } = request;
   const [records, occupancy] = await Promise.all([registry.list(), store.readOccupancy(roomId)]);
@@ -37,7 +38,13 @@ export async function join(context: IslbContext, request: JoinRequest): Promise<
   const room = await context.relayPlans.include(joined.room, node.nodeId, occupancy);
   const { participantId, nodeId } = participant;
   logger.debug({ roomId, participantId, nodeId, replaced: joined.replaced?.participantId }, "joined");
-  return { participant, node, room, replacedParticipantId: joined.replaced?.participantId ?? "" };
+  return {
+    participant,
+    node,
+    room,
+    replacedParticipantId: joined.replaced?.participantId ?? "",
+    replacedNode: records.find((record) => record.node.nodeId === joined.replaced?.nodeId)?.node,
+  };
 }
 
 function isFull({ participants, maxParticipants }: RoomOccupancy): boolean {

@@ -22,7 +22,7 @@ import type { Service } from "@cation/service-kit/service";
 import { createIslb } from "./create-islb.ts";
 import { loadIslbConfig } from "./islb-config.ts";
 import type { IslbConfig } from "./islb-config.ts";
-import type { NodeProbe } from "./node-sweeper.ts";
+import type { NodeProbe } from "./node-vitals.ts";
 
 const CLOSE_TIMEOUT_MS = 5_000;
 const START_PATIENCE_MS = 2_000;

@@ -1,43 +1,38 @@
 import type { NodeRecord } from "@cation/cluster/store/node-registry";
 import { LeaveReason } from "@cation/proto/state/v1/state";
-import type { Node } from "@cation/proto/state/v1/state";
 import type { Timer } from "@cation/service-kit/clock";
 import { inParallel } from "./in-parallel.ts";
 import { publishChange, watchStore } from "./islb-context.ts";
 import type { IslbContext } from "./islb-context.ts";
+import type { NodeVitals } from "./node-vitals.ts";
 
 /** Rooms of a lost node that are cleaned at the same time. */
 const PARALLEL_ROOMS = 32;
 
-/** Asks a node whether it lives, though its reports do not come. */
-export type NodeProbe = (node: Node) => Promise<boolean>;
-
 export interface NodeSweeperOptions {
   readonly context: IslbContext;
-  /** Without it, silence is enough. */
-  readonly probe: NodeProbe | undefined;
+  readonly vitals: NodeVitals;
   readonly onRemoved: (nodeId: string) => void;
 }
 
 /**
- * Looks for nodes that are lost and removes their participants. A node is lost when its lease has been gone for a lease
- * and the grace, it does not answer a probe, and the store was reachable for at least as long: leases also run out when
- * the store is away, and nobody is removed for that.
+ * Looks for nodes that are lost (see NodeVitals). Their participants stay on record for a while, in which each can go on
+ * at another node under its id; who has not by then is removed, so that nobody is watched who will not come back.
  *
  * Every islb process sweeps; what one has done is nothing to do for the next.
  */
 export class NodeSweeper {
   readonly #context: IslbContext;
-  readonly #probe: NodeProbe | undefined;
+  readonly #vitals: NodeVitals;
   readonly #onRemoved: (nodeId: string) => void;
   #timer: Timer | undefined;
   #lastSweepMs: number;
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  constructor({ context, probe, onRemoved }: NodeSweeperOptions) {
+  constructor({ context, vitals, onRemoved }: NodeSweeperOptions) {
     this.#context = context;
-    this.#probe = probe;
+    this.#vitals = vitals;
     this.#onRemoved = onRemoved;
     this.#lastSweepMs = context.clock.monotonicMs();
   }
@@ -55,10 +50,14 @@ export class NodeSweeper {
     await this.#running;
   }
 
-  /** Removes a node and everybody on it now: it said that it is going. */
+  /** A node said that it is going. Where it leaves nobody behind, it is forgotten at once. */
   async removeNode(nodeId: string): Promise<void> {
-    await this.#context.registry.endLease(nodeId);
-    await this.#clean(nodeId);
+    const { registry } = this.#context;
+    const record = (await registry.list()).find(({ node }) => node.nodeId === nodeId);
+    // Announced to leave, and without a lease: lost, whether it still answers or not.
+    if (record) await registry.report({ ...record.node, draining: true }, [], 0);
+    this.#context.relayPlans.noteLostNode(nodeId, await registry.rooms(nodeId));
+    if (await this.#isEmpty(nodeId)) await this.#clean(nodeId);
   }
 
   #sweep(): Promise<void> {
@@ -79,23 +78,26 @@ export class NodeSweeper {
     this.#lastSweepMs = nowMs;
     const records = await watchStore(this.#context, () => registry.list());
     this.#count(records);
-    const patienceMs = settings.leaseMs + settings.nodeLossGraceMs;
-    if (!calm.hasLastedFor(patienceMs)) return;
-    const silent = records.filter(({ leaseRemainingMs }) => leaseRemainingMs <= -patienceMs);
-    for (const { node } of silent) await this.#removeIfLost(node);
+    const silent = records.filter(({ leaseRemainingMs }) => leaseRemainingMs <= 0);
+    await Promise.all(silent.map((record) => this.#removeIfDue(record)));
     this.#lastSweepMs = clock.monotonicMs();
   }
 
-  async #removeIfLost(node: Node): Promise<void> {
-    const { logger, metrics } = this.#context;
-    const { nodeId } = node;
-    if (await this.#probe?.(node).catch(() => false)) {
-      logger.warn({ nodeId }, "node answers though it does not report; its participants stay");
-      return;
-    }
-    metrics.lostNodes.inc();
-    logger.warn({ nodeId }, "node lost");
-    await this.#clean(nodeId);
+  async #removeIfDue(record: NodeRecord): Promise<void> {
+    if (!(await this.#vitals.isLost(record))) return;
+    const { nodeId } = record.node;
+    const isDue = this.#vitals.lostForMs(nodeId) >= this.#context.settings.moveGraceMs;
+    if (isDue || (await this.#isEmpty(nodeId))) await this.#clean(nodeId);
+  }
+
+  /** Whether nobody is on the node any more. */
+  async #isEmpty(nodeId: string): Promise<boolean> {
+    const { registry, store } = this.#context;
+    let isEmpty = true;
+    await inParallel(await registry.rooms(nodeId), PARALLEL_ROOMS, async (roomId) => {
+      if (isEmpty && (await store.readOccupancy(roomId))?.nodes.has(nodeId) === true) isEmpty = false;
+    });
+    return isEmpty;
   }
 
   async #clean(nodeId: string): Promise<void> {

@@ -13,6 +13,8 @@ import type { Logger } from "@cation/service-kit/logger";
 import { createMetricsRegistry } from "@cation/service-kit/metrics";
 import type { Service } from "@cation/service-kit/service";
 import type { Registry } from "prom-client";
+import { DrainProgress } from "./drain-progress.ts";
+import type { DrainState } from "./drain-progress.ts";
 import { NodeAgent } from "./node-agent.ts";
 import type { CarriedByNode } from "./node-agent.ts";
 import { NodeDirectory } from "./node-directory.ts";
@@ -61,6 +63,8 @@ export interface Sfu extends Service {
   readonly registry: Registry;
   /** Why the node should get no new work, or undefined: for /readyz. */
   readonly findUnreadiness: () => string | undefined;
+  /** How far a drain is. */
+  readonly drainState: DrainState;
   /** Sessions held now; where workers are threads, as of their last report. */
   readonly sessionCount: number;
 }
@@ -109,6 +113,7 @@ class SfuServer implements Sfu {
   #reporting: Promise<GroupReport> | undefined;
   #agent: NodeAgent | undefined;
   #draining = false;
+  #progress: DrainProgress | undefined;
   #closing: Promise<void> | undefined;
   #drainTimer: Timer | undefined;
   #onEmpty: (() => void)[] = [];
@@ -190,18 +195,25 @@ class SfuServer implements Sfu {
     await this.#agent.start();
   }
 
+  /** islb is told first: nobody is placed here any more when the first client is asked to go. */
   async drain(): Promise<void> {
     if (!this.#draining) {
       this.#draining = true;
-      await this.#group.setDraining();
+      await this.#refresh();
+      this.#progress = new DrainProgress(this.#deps.clock, this.sessionCount);
       await this.#agent?.setDraining();
+      await this.#group.setDraining();
     }
     await this.#refresh();
-    if (this.sessionCount === 0 || this.#closing) return;
+    if (this.sessionCount === 0 || this.#closing) return this.#drained();
     await new Promise<void>((resolve) => {
       this.#onEmpty.push(resolve);
       this.#drainTimer ??= setRepeatingTimer(this.#deps.clock, DRAIN_CHECK_MS, () => void this.#checkEmpty());
     });
+  }
+
+  get drainState(): DrainState {
+    return this.#progress?.read(this.sessionCount) ?? { draining: false, sessions: this.sessionCount };
   }
 
   close(): Promise<void> {
@@ -219,6 +231,8 @@ class SfuServer implements Sfu {
 
   async #checkEmpty(): Promise<void> {
     await this.#refresh();
+    const state = this.#progress?.takeNews(this.sessionCount);
+    if (state) this.#deps.logger.info(state, "draining");
     if (this.sessionCount === 0) this.#drained();
   }
 

@@ -82,6 +82,7 @@ async function main(): Promise<void> {
     host: config.adminHost,
     port: config.adminPort,
     readiness: { sfu: sfu.findUnreadiness },
+    drain: { begin: () => sfu.drain(), read: () => sfu.drainState },
     registries: [sfu.registry, createProcessRegistry()],
     info: () => ({
       nodeId: sfu.nodeId,

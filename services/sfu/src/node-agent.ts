@@ -6,11 +6,11 @@ import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 
 /** Between reports, as long as they succeed. */
-export const REPORT_INTERVAL_MS = 1_000;
+export const REPORT_INTERVAL_MS = 500;
 /** After this long a report counts as failed. */
-const REPORT_DEADLINE_MS = 2_000;
+const REPORT_DEADLINE_MS = 1_500;
 /** Between attempts while islb is away, at most. */
-const MAX_BACKOFF_MS = 5_000;
+const MAX_BACKOFF_MS = 2_000;
 
 /** What a node says of itself that does not change while it runs. */
 export type NodeIdentity = Omit<Node, "load" | "draining">;

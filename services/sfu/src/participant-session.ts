@@ -5,6 +5,7 @@ import type { Error as ProtoError } from "@cation/proto/common/v1/common";
 import type { SessionDown } from "@cation/proto/sfu/v1/sfu";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import type { Participant, Room as RoomRecord, Track } from "@cation/proto/state/v1/state";
+import { setRepeatingTimer } from "@cation/service-kit/clock";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import type { Logger } from "@cation/service-kit/logger";
 import type { TransportState } from "@cation/webrtc/transport-state";
@@ -18,6 +19,10 @@ import type { Subscriptions } from "./subscriptions.ts";
 
 /** How long a session waits for a client without a stream. */
 export const GRACE_MS = 30_000;
+
+/** How long a session stays whose participant goes on at another node, for the client to let go of its media. */
+const DEPARTURE_MS = 10_000;
+const DEPARTURE_CHECK_MS = 200;
 
 /** The way to the client: a stream to whichever signal node serves it now. */
 export interface SessionStream {
@@ -90,6 +95,11 @@ export class ParticipantSession {
     return this.participant.participantId;
   }
 
+  /** Whether a client is there to be told something. */
+  get hasStream(): boolean {
+    return this.#stream !== undefined;
+  }
+
   get ended(): boolean {
     return this.#ended;
   }
@@ -156,6 +166,28 @@ export class ParticipantSession {
     this.tell({ $case: "trackDemands", value: { tracks } });
   }
 
+  /** Asks the client to go on at another node, because this one is leaving. */
+  requestMove(): void {
+    this.tell({ $case: "moveRequested", value: {} });
+  }
+
+  /**
+   * The participant goes on at another node. Here the media goes on, without a word, until the client closes its peer
+   * connections, or for 10 s.
+   */
+  depart(): void {
+    if (this.#ended) return;
+    this.#grace?.cancel();
+    this.#stream?.end();
+    this.#stream = undefined;
+    const { clock } = this.#options;
+    const deadlineMs = clock.monotonicMs() + DEPARTURE_MS;
+    this.#grace = setRepeatingTimer(clock, DEPARTURE_CHECK_MS, () => {
+      const isLetGo = !this.publisher.hasTransport && !this.subscriber.hasTransport;
+      if (isLetGo || clock.monotonicMs() >= deadlineMs) this.end(LeaveReason.UNSPECIFIED);
+    });
+  }
+
   /** Says why, frees everything, and ends the stream. Idempotent. */
   end(reason: LeaveReason, error?: ProtoError): void {
     if (this.#ended) return;
@@ -211,6 +243,7 @@ export class ParticipantSession {
       eventsReplayed,
       eventSequence: this.#log.lastSequence,
       nodeId: room.nodeId,
+      moved: false,
     };
   }
 

@@ -13,8 +13,22 @@ beforeEach(async () => {
   client = await rooms.join();
 });
 
-const AUDIO: PublishedTrack = { mid: "0", source: TrackSource.MICROPHONE, name: "mic", muted: false, encodings: [] };
-const VIDEO: PublishedTrack = { mid: "1", source: TrackSource.CAMERA, name: "cam", muted: false, encodings: [] };
+const AUDIO: PublishedTrack = {
+  mid: "0",
+  source: TrackSource.MICROPHONE,
+  name: "mic",
+  muted: false,
+  encodings: [],
+  trackId: "",
+};
+const VIDEO: PublishedTrack = {
+  mid: "1",
+  source: TrackSource.CAMERA,
+  name: "cam",
+  muted: false,
+  encodings: [],
+  trackId: "",
+};
 const BOTH = testOffer([
   { mid: "0", kind: "audio", ssrc: 1 },
   { mid: "1", kind: "video", ssrc: 2 },

@@ -41,8 +41,10 @@ export interface PublisherConnectionOptions {
   readonly logger: Logger;
   readonly readEpoch: () => number;
   readonly createTrackId: () => string;
-  /** islb said that this node's knowledge of the room is old. */
-  readonly onStale: () => void;
+  /** islb said that this node's knowledge of the room is old: reads it. Resolves when that was done, or could not be. */
+  readonly onStale: () => Promise<void>;
+  /** Whether a track of this id is the participant's own, on another node: it goes on here. */
+  readonly mayContinue: (trackId: string) => boolean;
   readonly onState: (state: TransportState) => void;
   /** Others want other layers of a track than before. */
   readonly onDemand: (trackId: string, demand: LayerDemand) => void;
@@ -91,6 +93,11 @@ export class PublisherConnection {
   /** Whether a transport is held. */
   get hasTransport(): boolean {
     return this.#transport !== undefined;
+  }
+
+  /** Whether the participant publishes anything. */
+  get isPublishing(): boolean {
+    return this.#published.size > 0;
   }
 
   /** Whether the participant publishes this track. */
@@ -255,8 +262,10 @@ export class PublisherConnection {
   }
 
   #add(mid: string, sent: SentMedia, transport: ClientTransport): Published {
-    const { participant, nodeId, media, createTrackId } = this.#options;
-    const params = toProducerParams(sent, createTrackId(), transport.handle);
+    const { participant, nodeId, media, createTrackId, mayContinue } = this.#options;
+    const { trackId: knownId } = sent.description;
+    const goesOn = knownId !== "" && !this.has(knownId) && mayContinue(knownId);
+    const params = toProducerParams(sent, goesOn ? knownId : createTrackId(), transport.handle);
     const track = toTrackRecord(sent, params, participant, nodeId);
     const producer = media.addProducer(params);
     media.watchDemand(producer, (demand) => this.#options.onDemand(track.trackId, demand));
@@ -299,10 +308,10 @@ export class PublisherConnection {
 
   /** When it fails, the next reading of the room finds the track and takes it back. */
   async #tellUnpublished(trackId: string): Promise<void> {
-    const { roomId, islb, logger } = this.#options;
+    const { roomId, islb, logger, nodeId } = this.#options;
     if (this.#closed) return;
     try {
-      await this.#call((epoch) => islb.unpublishTrack({ roomId, epoch, trackId }));
+      await this.#call((epoch) => islb.unpublishTrack({ roomId, epoch, trackId, nodeId }));
     } catch (error) {
       logger.warn({ err: error, trackId, roomId }, "islb not told that a track is gone, will retry");
     }
@@ -316,7 +325,7 @@ export class PublisherConnection {
       return await call(epoch);
     } catch (error) {
       if (toCodedError(error).code !== "STALE_EPOCH") throw error;
-      onStale();
+      await onStale();
       if (readEpoch() <= epoch) throw error;
       return call(readEpoch());
     }

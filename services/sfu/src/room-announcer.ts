@@ -45,6 +45,9 @@ export class RoomAnnouncer {
       case "relayPlanChanged":
         // Between nodes only.
         return [];
+      case "participantMoved":
+        // Who and what it is has not changed.
+        return [];
       case "roomEnded":
         // Told by the end of each session.
         return [];

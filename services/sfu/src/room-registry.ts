@@ -20,7 +20,7 @@ export class RoomRegistry {
 
   get sessionCount(): number {
     let count = 0;
-    for (const room of this.#rooms.values()) count += room.sessions.size;
+    for (const room of this.#rooms.values()) count += room.sessions.size + room.departingCount;
     return count;
   }
 
@@ -39,7 +39,7 @@ export class RoomRegistry {
     try {
       return room.open(request);
     } catch (error) {
-      if (room.sessions.size === 0) room.close(LeaveReason.UNSPECIFIED);
+      if (room.sessions.size === 0 && room.departingCount === 0) room.close(LeaveReason.UNSPECIFIED);
       throw error;
     }
   }

@@ -14,11 +14,13 @@ import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { currentSpan } from "@cation/service-kit/span";
+import { bringBackRoom } from "./bring-back-room.ts";
 import type { ClientTransportOpener } from "./client-transport.ts";
 import type { EventBody } from "./event-log.ts";
 import type { LocalTracks } from "./local-tracks.ts";
 import type { MediaMilestone } from "./media-milestones.ts";
 import type { PacedWork } from "./paced-work.ts";
+import { MovingSessions } from "./moving-sessions.ts";
 import { ParticipantSession } from "./participant-session.ts";
 import type { SessionConnections } from "./participant-session.ts";
 import { PublisherConnection } from "./publisher-connection.ts";
@@ -27,6 +29,7 @@ import type { RelayHub } from "./relay/relay-hub.ts";
 import type { HubLease, RelayHubs } from "./relay/relay-hubs.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
 import { RoomAnnouncer } from "./room-announcer.ts";
+import { RoomReader } from "./room-reader.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SubscriberConnection } from "./subscriber-connection.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
@@ -37,10 +40,6 @@ import { TrackSources } from "./track-sources.ts";
 
 /** The count changes with every join: clients hear of it this often at most. */
 const COUNT_INTERVAL_MS = 500;
-/** Between two attempts to read the room while islb does not answer. */
-const READ_RETRY_MS = 1_000;
-/** Events of two publishers may overtake each other: a gap is given this long to close by itself. */
-const GAP_PATIENCE_MS = 250;
 
 /** What all rooms of a worker share. */
 export interface RoomDeps {
@@ -81,20 +80,20 @@ export class Room {
   readonly #audio: RoomAudio;
   readonly #subscription: Subscription;
   readonly #sessions = new Map<string, OpenedSession>();
+  readonly #moving: MovingSessions;
   /** Whose each track is: when somebody leaves, the replica has forgotten that already. */
   readonly #owners = new Map<string, string>();
   #countTimer: Timer | undefined;
-  #readTimer: Timer | undefined;
-  #reading = false;
-  /** Told that the state is old, by somebody who must know. */
-  #mustRead = false;
+  readonly #reader: RoomReader;
   #closed = false;
 
   constructor(roomId: string, deps: RoomDeps, onEmpty: () => void) {
     this.roomId = roomId;
     this.#deps = deps;
     this.#onEmpty = onEmpty;
+    this.#moving = new MovingSessions({ ...deps, tracks: () => this.#replica.tracks });
     this.#replica = new RoomReplica(roomId, (change) => this.#changed(change));
+    this.#reader = new RoomReader({ ...deps, replica: this.#replica });
     this.#hubLease = deps.hubs.acquire(roomId);
     this.#sources = new TrackSources(deps.nodeId, deps.tracks, this.hub);
     this.#audio = new RoomAudio({
@@ -128,6 +127,11 @@ export class Room {
     return this.#audio;
   }
 
+  /** Sessions of participants that went on at another node and have not let go here. */
+  get departingCount(): number {
+    return this.#moving.departing;
+  }
+
   get hub(): RelayHub {
     return this.#hubLease.hub;
   }
@@ -152,32 +156,45 @@ export class Room {
     this.#sessions.set(participant.participantId, opened);
     // Opened twice: the newest caller has it.
     before?.session.end(LeaveReason.REPLACED);
+    if (request.moved) this.#moving.arrive(opened.session);
     return opened;
   }
 
   /** An event of the room, perhaps late, twice, or after one that was lost. */
   receive(event: RoomEvent): void {
     const span = currentSpan()?.child("room event", { attributes: { "cation.change": event.change?.$case ?? "none" } });
-    if (!this.#closed && this.#replica.applyEvent(event) === "gap") this.#scheduleRead(GAP_PATIENCE_MS);
+    if (!this.#closed && this.#replica.applyEvent(event) === "gap") this.#reader.noteGap();
     span?.end();
   }
 
   /** What is known may be old: reads the room from islb. */
   requestRead(): void {
-    this.#mustRead = true;
-    this.#scheduleRead(0);
+    this.#reader.request();
   }
 
-  /** islb no longer has the participant here: its session ends, and islb need not be told. */
+  /** islb no longer has the participant here: its session ends, or departs where it lives elsewhere. islb need not be told. */
   endGone(participantId: string, reason: LeaveReason): void {
-    const opened = this.#sessions.get(participantId);
+    const session = this.#sessions.get(participantId)?.session;
+    if (!session) return;
+    if (reason === LeaveReason.UNSPECIFIED) return this.#depart(session);
     this.#sessions.delete(participantId);
-    opened?.session.end(reason);
+    session.end(reason);
+  }
+
+  /** The store has lost records of the room: brings back what is known here. */
+  async restore(): Promise<void> {
+    if (this.#closed) return;
+    const { islb, logger, nodeId } = this.#deps;
+    const own = [...this.#sessions.values()].map(({ session }) => session.participant);
+    const gone = await bringBackRoom({ islb, logger, nodeId }, this.#replica, own);
+    for (const { participantId, reason } of gone) this.endGone(participantId, reason);
+    this.requestRead();
   }
 
   /** Ends every session; the room closes with the last. */
   close(reason: LeaveReason): void {
     for (const { session } of [...this.#sessions.values()]) session.end(reason);
+    this.#moving.end(reason);
     this.#dispose();
   }
 
@@ -241,7 +258,8 @@ export class Room {
       logger,
       readEpoch: () => this.epoch,
       createTrackId,
-      onStale: () => this.requestRead(),
+      onStale: () => this.#reader.refresh(),
+      mayContinue: (trackId) => this.#replica.tracks.get(trackId)?.participantId === session.participantId,
       onState: (state) => session.tellTransportState(PeerConnectionRole.PUBLISHER, state),
       onDemand: (trackId, demand) => session.tellDemands(new Map([[trackId, demand]])),
       onOpen: () => trace?.opened("publisher"),
@@ -293,6 +311,8 @@ export class Room {
         return this.#trackMuted(change.value);
       case "participantLeft":
         return this.#participantLeft(change.value);
+      case "participantMoved":
+        return this.#participantMoved(change.value);
       case "roomEnded":
         for (const participantId of [...this.#sessions.keys()]) this.endGone(participantId, LeaveReason.REMOVED);
         return;
@@ -313,16 +333,21 @@ export class Room {
     this.#owners.clear();
     for (const track of tracks.values()) {
       this.#owners.set(track.trackId, track.participantId);
-      this.hub.moveOrigin(track.trackId, track.nodeId);
+      this.#moveOrigin(track);
       const isGhost = track.nodeId === this.#deps.nodeId && !this.#deps.tracks.get(track.trackId);
       if (isGhost) this.#sessions.get(track.participantId)?.session.publisher.forgetGhost(track.trackId);
     }
   }
 
+  /** A track that comes in here from now on is had from nobody; what flows over a relay goes on until viewers are over. */
+  #moveOrigin({ trackId, nodeId }: Track): void {
+    if (nodeId !== this.#deps.nodeId) this.hub.moveOrigin(trackId, nodeId);
+  }
+
   #trackCame(track: Track): void {
-    const { trackId, participantId, nodeId } = track;
+    const { trackId, participantId } = track;
     this.#owners.set(trackId, participantId);
-    this.hub.moveOrigin(trackId, nodeId);
+    this.#moveOrigin(track);
     this.#audio.add(track);
     for (const { session } of this.#sessions.values()) session.subscriber.reconcileTrack(trackId);
   }
@@ -373,6 +398,16 @@ export class Room {
     }
   }
 
+  #participantMoved({ participantId, nodeId }: Participant): void {
+    const session = this.#sessions.get(participantId)?.session;
+    if (session && nodeId !== this.#deps.nodeId) this.#depart(session);
+  }
+
+  #depart(session: ParticipantSession): void {
+    this.#sessions.delete(session.participantId);
+    this.#moving.depart(session);
+  }
+
   #scheduleCount(): void {
     if (this.#closed) return;
     this.#countTimer ??= this.#deps.clock.setTimer(COUNT_INTERVAL_MS, () => {
@@ -381,46 +416,24 @@ export class Room {
     });
   }
 
-  #scheduleRead(delayMs: number): void {
-    if (this.#closed || this.#reading || this.#readTimer) return;
-    this.#readTimer = this.#deps.clock.setTimer(delayMs, () => {
-      this.#readTimer = undefined;
-      if (this.#mustRead || this.#replica.behind) void this.#read();
-    });
-  }
-
-  async #read(): Promise<void> {
-    const { islb, logger } = this.#deps;
-    this.#reading = true;
-    this.#mustRead = false;
-    let delayMs = GAP_PATIENCE_MS;
-    try {
-      const snapshot = await islb.getRoom({ roomId: this.roomId });
-      if (!this.#closed) this.#replica.applySnapshot(snapshot);
-    } catch (error) {
-      // Sessions and media go on with what is known, also where the store has lost its memory.
-      logger.warn({ err: toCodedError(error), roomId: this.roomId }, "room not read");
-      delayMs = READ_RETRY_MS;
-    }
-    this.#reading = false;
-    if (this.#mustRead || this.#replica.behind) this.#scheduleRead(delayMs);
-  }
-
   #sessionEnded(session: ParticipantSession, reason: LeaveReason): void {
     if (this.#sessions.get(session.participantId)?.session === session) {
       this.#sessions.delete(session.participantId);
       this.#tellLeft(session.participantId, reason);
     }
-    if (this.#sessions.size === 0) this.#dispose();
+    this.#moving.ended(session);
+    if (this.#sessions.size === 0 && this.#moving.departing === 0) this.#dispose();
   }
 
   /** When it fails, the next report no longer lists the participant, and islb removes the ghost. */
   #tellLeft(participantId: string, reason: LeaveReason): void {
     // Replaced by islb itself, which has another record in its place.
     if (reason === LeaveReason.REPLACED) return;
-    const { islb, logger } = this.#deps;
+    const { islb, logger, nodeId } = this.#deps;
+    // A stopped node's participants go on elsewhere: islb gives them time for it.
+    if (reason === LeaveReason.NODE_LOST) return;
     islb
-      .leave({ roomId: this.roomId, participantId, epoch: this.epoch, reason })
+      .leave({ roomId: this.roomId, participantId, epoch: this.epoch, reason, nodeId })
       .catch((error: unknown) =>
         logger.warn({ err: toCodedError(error), roomId: this.roomId }, "leave not told to islb"),
       );
@@ -430,7 +443,8 @@ export class Room {
     if (this.#closed) return;
     this.#closed = true;
     this.#countTimer?.cancel();
-    this.#readTimer?.cancel();
+    this.#reader.close();
+    this.#moving.close();
     this.#subscription.unsubscribe();
     this.#audio.close();
     this.#hubLease.release();

@@ -122,7 +122,7 @@ export class SessionRequests {
     const { islb, roomId, readEpoch } = this.#options;
     this.#checkAdministers("remove others");
     if (participantId === "") throw new CodedError("MESSAGE_MALFORMED", "No participant is named.");
-    await islb.leave({ roomId, participantId, epoch: readEpoch(), reason: LeaveReason.REMOVED });
+    await islb.leave({ roomId, participantId, epoch: readEpoch(), reason: LeaveReason.REMOVED, nodeId: "" });
   }
 
   async #getRoster({ after, limit }: GetRoster): Promise<Result> {

@@ -25,6 +25,7 @@ import { RelayPaths } from "./relay/relay-paths.ts";
 import { UdpPeers } from "./relay/udp-peers.ts";
 import type { PeerMedia } from "./relay/peer-media.ts";
 import { RoomRegistry } from "./room-registry.ts";
+import { SessionDrain } from "./session-drain.ts";
 import { SessionService } from "./session-service.ts";
 import type { SfuConfig } from "./sfu-config.ts";
 import { forwardLoudest } from "./speakers/link-audio.ts";
@@ -80,6 +81,7 @@ export class SfuWorker {
   readonly service: SfuService;
   readonly #options: SfuWorkerOptions;
   readonly #inspected: InspectedWorker;
+  readonly #drain: SessionDrain;
   #reconnects: Subscription | undefined;
   #draining = false;
   #closing: Promise<void> | undefined;
@@ -104,6 +106,7 @@ export class SfuWorker {
       socketWarnings: media.socketWarnings,
     };
     this.#inspected = assemble(options, media, dtls);
+    this.#drain = new SessionDrain({ rooms: () => this.#inspected.registry.rooms.values(), clock: options.clock });
     this.service = this.#createService();
   }
 
@@ -137,14 +140,17 @@ export class SfuWorker {
   heal({ staleRoomIds, corrections }: RoomHealing): void {
     const { registry } = this.#inspected;
     for (const roomId of staleRoomIds) registry.get(roomId)?.requestRead();
-    for (const { roomId, gone } of corrections) {
-      for (const { participantId, reason } of gone) registry.get(roomId)?.endGone(participantId, reason);
+    for (const { roomId, gone, missingParticipantIds } of corrections) {
+      const room = registry.get(roomId);
+      for (const { participantId, reason } of gone) room?.endGone(participantId, reason);
+      if (missingParticipantIds.length > 0) void room?.restore();
     }
   }
 
-  /** From now on no session is opened. */
+  /** From now on no session is opened, and the clients that are here are asked to go on at other nodes. */
   setDraining(): void {
     this.#draining = true;
+    this.#drain.start();
   }
 
   /** Ends every session and link, and closes the port. Idempotent. */
@@ -155,6 +161,7 @@ export class SfuWorker {
 
   #close(): Promise<void> {
     this.#draining = true;
+    this.#drain.stop();
     this.#reconnects?.unsubscribe();
     this.#inspected.registry.close();
     this.#inspected.links.close();

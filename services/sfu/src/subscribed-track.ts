@@ -7,9 +7,10 @@ import type { ConsumerParams } from "@cation/engine/parameters";
 import type { Producer } from "@cation/engine/producer";
 import type { MonoUs } from "@cation/rtp/units";
 import type { Track } from "@cation/proto/state/v1/state";
+import type { Clock, Timer } from "@cation/service-kit/clock";
 import type { NegotiatedMedia, SubscribedMedia } from "@cation/webrtc/sdp/subscriber-offer";
 import type { SubscriptionSettings } from "./subscriptions.ts";
-import type { ProducerListener, TrackLease } from "./track-sources.ts";
+import type { AcquireTrack, TrackLease } from "./track-sources.ts";
 import { tierOf, wishedLayers } from "./track-wish.ts";
 import type { WishedLayers } from "./track-wish.ts";
 
@@ -28,6 +29,9 @@ export interface SubscriberMedia {
   replaceProducer(consumer: Consumer, producer: Producer, keepsClock?: boolean): void;
 }
 
+/** After a new source appeared, the one before is kept for this long: it goes on until the new one's first keyframe. */
+const SWITCH_PATIENCE_MS = 5_000;
+
 /** What the client agreed to, and where it is. */
 interface Agreement {
   readonly transport: TransportHandle;
@@ -44,10 +48,16 @@ export class SubscribedTrack {
   /** Whom its m-line was made for. */
   readonly offeredTrackId: string;
   readonly #offeredParticipantId: string;
-  readonly #acquire: (track: Track, listener: ProducerListener) => TrackLease;
+  readonly #acquire: AcquireTrack;
   #track: Track;
   readonly #engine: SubscriberMedia;
+  readonly #clock: Clock;
   #lease: TrackLease;
+  /** Counts leases: only the newest one's producers count. */
+  #leaseCount = 0;
+  /** Where the track came from before its publisher moved, as long as that may still be needed. */
+  #lastLease: TrackLease | undefined;
+  #lastLeaseTimer: Timer | undefined;
   readonly #onAllocation: (subscribed: SubscribedTrack) => void;
   #settings: SubscriptionSettings;
   #producer: Producer | undefined;
@@ -63,24 +73,43 @@ export class SubscribedTrack {
     media: SubscribedMedia,
     settings: SubscriptionSettings,
     engine: SubscriberMedia,
-    acquire: (track: Track, listener: ProducerListener) => TrackLease,
+    acquire: AcquireTrack,
     onAllocation: (subscribed: SubscribedTrack) => void,
+    clock: Clock,
   ) {
     this.#track = track;
     this.offeredTrackId = track.trackId;
     this.#offeredParticipantId = track.participantId;
-    this.#acquire = acquire;
     this.media = media;
     this.#settings = settings;
     this.#engine = engine;
     this.#onAllocation = onAllocation;
     this.#wantedSinceUs = settings.paused ? undefined : engine.nowUs();
-    this.#lease = acquire(track, (producer) => this.#setProducer(producer));
+    this.#acquire = acquire;
+    this.#clock = clock;
+    this.#lease = this.#takeLease();
   }
 
   /** What is sent, or will be. */
   get track(): Track {
     return this.#track;
+  }
+
+  /**
+   * The track as it is now. Where it comes in on another node (its publisher moved), the client notices nothing: what flows
+   * goes on until the new source can take over.
+   */
+  setTrack(track: Track): void {
+    const moved = track.nodeId !== this.#track.nodeId;
+    this.#track = track;
+    if (!moved || this.#closed) return;
+    // Moved twice in a row: the source in between never gave anything.
+    if (this.#lastLease && !this.#lastLeaseTimer) this.#lease.release();
+    else {
+      this.#releaseLastLease();
+      this.#lastLease = this.#lease;
+    }
+    this.#lease = this.#takeLease();
   }
 
   /** Another track takes its m-line over, without negotiation: ssrc, numbers and timestamps go on. */
@@ -90,19 +119,10 @@ export class SubscribedTrack {
     this.#track = track;
     this.#settings = settings;
     this.#producer = undefined;
-    let isCurrent = true;
-    this.#lease = { release: () => undefined };
-    const lease = this.#acquire(track, (producer) => {
-      if (isCurrent) this.#setProducer(producer);
-    });
-    this.#lease = {
-      release: () => {
-        isCurrent = false;
-        lease.release();
-      },
-    };
+    this.#lease = this.#takeLease();
     // After the new one is held: what both come from is not let go meanwhile.
     before.release();
+    this.#releaseLastLease();
     if (this.#consumer) this.#applySettings(this.#consumer);
   }
 
@@ -142,12 +162,32 @@ export class SubscribedTrack {
     this.#closed = true;
     this.#stop();
     this.#lease.release();
+    this.#releaseLastLease();
+  }
+
+  #takeLease(): TrackLease {
+    const turn = (this.#leaseCount += 1);
+    return this.#acquire(this.#track, (producer) => {
+      if (turn === this.#leaseCount) this.#setProducer(producer);
+    });
+  }
+
+  #releaseLastLease(): void {
+    this.#lastLeaseTimer?.cancel();
+    this.#lastLeaseTimer = undefined;
+    this.#lastLease?.release();
+    this.#lastLease = undefined;
   }
 
   #setProducer(producer: Producer | undefined): void {
     if (this.#closed) return;
     this.#producer = producer;
     const isForeign = this.#track.participantId !== this.#offeredParticipantId;
+    // The source before may have ended without a successor.
+    if (this.#consumer?.closed === true) this.#consumer = undefined;
+    if (producer && this.#lastLease) {
+      this.#lastLeaseTimer ??= this.#clock.setTimer(SWITCH_PATIENCE_MS, () => this.#releaseLastLease());
+    }
     if (!producer) this.#stop();
     else if (this.#consumer) this.#engine.replaceProducer(this.#consumer, producer, isForeign);
     else this.#tryStart();

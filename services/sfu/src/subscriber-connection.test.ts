@@ -32,6 +32,7 @@ async function publish(...mids: string[]): Promise<void> {
     name: "",
     muted: false,
     encodings: [],
+    trackId: "",
   }));
   const result = await publisher.ask({ $case: "publisherOffer", value: { sdp: testOffer(lines), tracks } });
   expect(result.$case).toBe("publisherAnswer");

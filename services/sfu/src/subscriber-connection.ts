@@ -19,7 +19,7 @@ import { SubscribedTrack } from "./subscribed-track.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import { kindOf, toCodecParameters } from "./track-records.ts";
-import type { ProducerListener, TrackLease } from "./track-sources.ts";
+import type { AcquireTrack } from "./track-sources.ts";
 
 /** Tracks of one participant come one after the other: they share an offer when they come within this time. */
 const OFFER_DELAY_MS = 10;
@@ -34,7 +34,7 @@ export interface SubscriberConnectionOptions {
   readonly work: PacedWork;
   /** The room's tracks, as this node knows them now. */
   readonly tracks: () => ReadonlyMap<string, Track>;
-  readonly acquire: (track: Track, listener: ProducerListener) => TrackLease;
+  readonly acquire: AcquireTrack;
   readonly onOffer: (offer: SubscriberOffer) => void;
   readonly onState: (state: TransportState) => void;
   readonly audio: Pick<RoomAudio, "want" | "speaking" | "ranked">;
@@ -113,8 +113,9 @@ export class SubscriberConnection {
     const settings = track && this.#options.subscriptions.settingsFor(track);
     const subscribed = this.#subscribed.get(trackId);
     if (track && settings) {
-      if (subscribed) subscribed.setSettings(settings);
-      else this.#want(track);
+      if (!subscribed) return this.#want(track);
+      subscribed.setSettings(settings);
+      subscribed.setTrack(track);
     } else {
       this.#unwant(trackId);
     }
@@ -226,10 +227,9 @@ export class SubscriberConnection {
     const media = this.#description.addTrack({ trackId, participantId, kind, codecs });
     // The connection is full, or the track has no codec that is forwarded.
     if (!media) return;
-    const { media: engine, acquire } = this.#options;
-    const subscribed = new SubscribedTrack(track, media, settings, engine, acquire, (changed) =>
-      this.#allocations.changed(rationed(changed)),
-    );
+    const { media: engine, acquire, clock } = this.#options;
+    const onAllocation = (changed: SubscribedTrack): void => this.#allocations.changed(rationed(changed));
+    const subscribed = new SubscribedTrack(track, media, settings, engine, acquire, onAllocation, clock);
     if (isReady(this.#transport?.state)) subscribed.setTransportReady();
     this.#subscribed.set(trackId, subscribed);
     this.#scheduleOffer();

@@ -9,6 +9,9 @@ export type ProducerListener = (producer: Producer | undefined) => void;
 /** A share in a track, wherever it comes in. */
 export type TrackLease = RelayLease;
 
+/** Asks for a track, wherever it comes in; see TrackSources.acquire. */
+export type AcquireTrack = (track: Track, listener: ProducerListener) => TrackLease;
+
 /** Where a room's tracks are had from on this node: from a client here, or over a relay. */
 export class TrackSources {
   readonly #nodeId: string;

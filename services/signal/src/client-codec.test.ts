@@ -22,6 +22,7 @@ const track = fc.record({
   name: fc.string({ maxLength: 20 }),
   muted: fc.boolean(),
   encodings: fc.array(encoding, { maxLength: 3 }),
+  trackId: fc.string({ maxLength: 20 }),
 });
 const request: fc.Arbitrary<ClientRequest> = fc.oneof(
   fc
@@ -33,7 +34,14 @@ const request: fc.Arbitrary<ClientRequest> = fc.oneof(
     })
     .map((value) => ({ $case: "join" as const, value })),
   fc
-    .record({ token: fc.string(), sessionToken: fc.string(), lastEventSequence: fc.maxSafeNat() })
+    .record({
+      token: fc.string(),
+      sessionToken: fc.string(),
+      lastEventSequence: fc.maxSafeNat(),
+      move: fc.constantFrom(0 as const, 1 as const, 2 as const),
+      autoSubscribe: fc.boolean(),
+      region: fc.string({ maxLength: 64 }),
+    })
     .map((value) => ({ $case: "resume" as const, value })),
   fc
     .record({

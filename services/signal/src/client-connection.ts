@@ -1,3 +1,4 @@
+import { SessionMove } from "@cation/proto/client/v1/client";
 import type { Response, ServerMessage } from "@cation/proto/client/v1/client";
 import { CodedError, toCodedError, toProtoError } from "@cation/service-kit/coded-error";
 import { setRepeatingTimer } from "@cation/service-kit/clock";
@@ -63,6 +64,7 @@ export class ClientConnection {
   #closeTimer: Timer | undefined;
   #state: "new" | "entering" | "joined" | "closed" = "new";
   #joinDeadlinePassed = false;
+  #moving = false;
   #session: OpenedSession | undefined;
   #claims: TokenClaims | undefined;
   #heardMs: number;
@@ -158,6 +160,7 @@ export class ClientConnection {
     switch (request.$case) {
       case "join":
       case "resume":
+        if (this.#state === "joined" && isMove(request)) return void this.#move(requestId, request.value);
         if (this.#state !== "new") throw new CodedError("REQUEST_ORDER", "This connection has entered a room already.");
         void this.#enter(requestId, request);
         return;
@@ -200,6 +203,28 @@ export class ClientConnection {
     }
   }
 
+  /**
+   * The participant goes on at another node: from the answer on this connection is its session there. The one before keeps
+   * its media until the client lets go of it.
+   */
+  async #move(requestId: number, request: RequestOf<"resume">): Promise<void> {
+    const before = this.#session;
+    if (this.#moving) return this.#refuse(requestId, "resume", new CodedError("REQUEST_ORDER", "It moves already."));
+    this.#moving = true;
+    try {
+      const session = await this.#deps.opener.resume(request);
+      if (this.#isClosed()) return session.abandon();
+      before?.stream.close();
+      const moved = new CodedError("SESSION_NOT_FOUND", "The session went on at another node meanwhile.");
+      for (const [pendingId, kind] of this.#pending.takeAll()) this.#refuse(pendingId, kind, moved);
+      this.#begin(requestId, "resume", session);
+    } catch (error) {
+      this.#refuse(requestId, "resume", toCodedError(error));
+    } finally {
+      this.#moving = false;
+    }
+  }
+
   #begin(requestId: number, kind: RequestKind, session: OpenedSession): void {
     const { roomId, participantId } = session.reference;
     this.#state = "joined";
@@ -209,8 +234,12 @@ export class ClientConnection {
     this.#deps.logger.debug({ roomId, participantId, kind, identity: session.claims.identity }, "session opened");
     this.#respond(requestId, kind, { $case: "joined", value: session.joined });
     session.stream.start({
-      onMessage: (message) => this.#onSessionMessage(message),
-      onEnd: (error) => this.#onSessionLost(error),
+      onMessage: (message) => {
+        if (this.#session === session) this.#onSessionMessage(message);
+      },
+      onEnd: (error) => {
+        if (this.#session === session) this.#onSessionLost(error);
+      },
     });
   }
 
@@ -278,4 +307,8 @@ export class ClientConnection {
   #isClosed(): boolean {
     return this.#state === "closed";
   }
+}
+
+function isMove(request: ClientRequest): request is Extract<ClientRequest, { $case: "resume" }> {
+  return request.$case === "resume" && request.value.move === SessionMove.NOW;
 }

@@ -16,6 +16,8 @@ import { loadSignalConfig } from "./signal-config.ts";
 import type { SignalConfig } from "./signal-config.ts";
 
 const CLOSE_TIMEOUT_MS = 5000;
+/** A node that vanished without a word is noticed within this, long before TCP would. */
+const SFU_KEEPALIVE = { keepaliveIntervalMs: 700, keepaliveTimeoutMs: 1_000 } as const;
 
 function readGrpcTls({ grpcCaFile, grpcCertFile, grpcKeyFile }: SignalConfig): { tls?: GrpcTls } {
   if (grpcCaFile === undefined || grpcCertFile === undefined || grpcKeyFile === undefined) return {};
@@ -35,7 +37,7 @@ async function main(): Promise<void> {
   const tracer = await openTracer({ service: "signal", endpoint, sampleRatio });
   const grpc = readGrpcTls(config);
   const islb = grpcClient<IslbService>(IslbServiceDefinition, config.islbAddresses.join(","), grpc);
-  const sfus = new SfuClients(systemClock, grpc);
+  const sfus = new SfuClients(systemClock, { ...grpc, ...SFU_KEEPALIVE });
   const signal = createSignal({
     config,
     islb,

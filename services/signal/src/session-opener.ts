@@ -1,11 +1,12 @@
+import { SessionMove } from "@cation/proto/client/v1/client";
 import type { IceServer, Join, Joined, Resume } from "@cation/proto/client/v1/client";
-import type { IslbService, JoinResponse } from "@cation/proto/islb/v1/islb";
+import type { FindParticipantResponse, IslbService, JoinResponse } from "@cation/proto/islb/v1/islb";
 import type { SessionUp, SfuService } from "@cation/proto/sfu/v1/sfu";
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import type { Node } from "@cation/proto/state/v1/state";
 import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { ErrorCode } from "@cation/service-kit/coded-error";
-import { withTimeout } from "@cation/service-kit/clock";
+import { sleep, withTimeout } from "@cation/service-kit/clock";
 import type { Clock } from "@cation/service-kit/clock";
 import type { Logger } from "@cation/service-kit/logger";
 import { openSessionStream } from "./session-stream.ts";
@@ -39,12 +40,21 @@ export interface SessionOpenerDeps {
 
 /** A node that refuses or does not answer is replaced by another one this often. */
 const MAX_PLACEMENTS = 2;
+/** A node that has not answered a resume by then may be lost: islb is asked. */
+const RESUME_PATIENCE_MS = 250;
 
 /** The node is at fault, not the request: another one may serve. */
 const NODE_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["SFU_UNAVAILABLE", "NODE_DRAINING"]);
 
 /** The session may live elsewhere by now. */
 const MOVED_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([...NODE_FAULTS, "SESSION_NOT_FOUND"]);
+
+/** What islb says of a participant that is not there. */
+const ABSENCES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "SESSION_NOT_FOUND",
+  "SESSION_REPLACED",
+  "PARTICIPANT_REMOVED",
+]);
 
 interface Placement {
   readonly entry: JoinResponse;
@@ -76,16 +86,24 @@ export class SessionOpener {
     }
   }
 
-  /** Rejects with a TOKEN_… code, SESSION_NOT_FOUND when the client has to join anew, or …_UNAVAILABLE. */
+  /**
+   * Takes a session up where it is; where its node is lost, or the client wants so, the participant goes on at another node.
+   * Rejects with a TOKEN_… code, SESSION_NOT_FOUND when the client has to join anew, SESSION_REPLACED, PARTICIPANT_REMOVED,
+   * or …_UNAVAILABLE.
+   */
   async resume(request: Resume): Promise<OpenedSession> {
     const claims = await this.#deps.verifier.verify(request.token);
     const reference = await this.#deps.sessionTokens.read(request.sessionToken);
     checkSamePerson(claims, reference);
-    try {
-      return await this.#resumeAt(claims, reference, request.lastEventSequence);
-    } catch (error) {
-      const moved = await this.#findMoved(reference, toCodedError(error));
-      return this.#resumeAt(claims, moved, request.lastEventSequence);
+    switch (request.move) {
+      case SessionMove.NOW:
+        return this.#move(claims, reference, request);
+      case SessionMove.IF_LOST:
+        return this.#resumeOrMove(claims, reference, request);
+      default:
+        return this.#resumeAt(claims, reference, request.lastEventSequence).catch(async (error: unknown) => {
+          throw await this.#explain(reference, toCodedError(error));
+        });
     }
   }
 
@@ -119,7 +137,7 @@ export class SessionOpener {
 
   async #open(claims: TokenClaims, placement: Placement, autoSubscribe: boolean): Promise<OpenedSession> {
     const { participant, room } = placement.entry;
-    const up = { $case: "open", value: { participant, room, autoSubscribe } } as const;
+    const up = { $case: "open", value: { participant, room, autoSubscribe, moved: false } } as const;
     return this.#openStream(claims, placement.reference, up, () => this.#takeBack(placement));
   }
 
@@ -152,20 +170,90 @@ export class SessionOpener {
     };
   }
 
-  /** Where the session is now, when it is not where its token says. Rejects with the first error when nowhere else. */
-  async #findMoved(reference: SessionReference, error: CodedError): Promise<SessionReference> {
-    if (!MOVED_FAULTS.has(error.code)) throw error;
-    const { roomId, participantId } = reference;
-    const found = await this.#callIslb((islb) => islb.findParticipant({ roomId, participantId })).catch(
-      (islbError: CodedError) => {
-        // islb knows that the participant is gone, whatever became of its node.
-        const isGone = islbError.code === "PARTICIPANT_NOT_FOUND" || islbError.code === "ROOM_NOT_FOUND";
-        throw isGone ? new CodedError("SESSION_NOT_FOUND", undefined, { cause: islbError }) : error;
-      },
+  /**
+   * Asks the node, and when it does not answer quickly islb too, which knows in a few seconds whether the node is lost.
+   * Whoever has a session first is right: islb moves nobody from a node that lives.
+   */
+  async #resumeOrMove(claims: TokenClaims, reference: SessionReference, request: Resume): Promise<OpenedSession> {
+    const { clock } = this.#deps;
+    const resumed = this.#resumeAt(claims, reference, request.lastEventSequence);
+    const settled = resumed.then(
+      (session) => ({ session }),
+      (error: unknown) => ({ error: toCodedError(error) }),
     );
-    const nodeAddress = found.node?.grpcAddress;
-    if (nodeAddress === undefined || nodeAddress === reference.nodeAddress) throw error;
-    return { ...reference, nodeAddress };
+    const patience = new AbortController();
+    const quick = await Promise.race([
+      settled,
+      sleep(clock, RESUME_PATIENCE_MS, patience.signal).catch(() => undefined),
+    ]);
+    patience.abort();
+    if (quick && "session" in quick) return quick.session;
+    if (quick && !MOVED_FAULTS.has(quick.error.code)) throw quick.error;
+    // The node answered, and has no such session: islb knows whether it is elsewhere.
+    if (quick?.error.code === "SESSION_NOT_FOUND") return this.#moveElsewhere(claims, reference, request, quick.error);
+    const moved = this.#move(claims, reference, request);
+    return firstOf(quick ? [moved] : [resumed, moved]);
+  }
+
+  /** The participant's session is not where its token says. Goes on where the participant is, if that is another node. */
+  async #moveElsewhere(
+    claims: TokenClaims,
+    reference: SessionReference,
+    request: Resume,
+    error: CodedError,
+  ): Promise<OpenedSession> {
+    const found = await this.#find(reference, error);
+    if (found.node?.grpcAddress === reference.nodeAddress) throw error;
+    return this.#move(claims, reference, request);
+  }
+
+  /** Has islb put the participant on another node, and opens its session there. */
+  async #move(claims: TokenClaims, reference: SessionReference, request: Resume): Promise<OpenedSession> {
+    const { roomId, participantId } = reference;
+    let fromAddress = reference.nodeAddress;
+    let onlyIfLost = request.move !== SessionMove.NOW;
+    for (let attempt = 1; ; attempt++) {
+      const { region } = request;
+      const entry = await this.#callIslb((islb) =>
+        islb.moveParticipant({ roomId, participantId, fromAddress, onlyIfLost, region }),
+      ).catch((error: unknown) => {
+        throw toSessionError(toCodedError(error));
+      });
+      const { participant, node, room } = entry;
+      if (!participant || !node) throw new CodedError("INTERNAL");
+      const target = { ...reference, nodeAddress: node.grpcAddress };
+      const autoSubscribe = request.autoSubscribe && claims.grants.subscribe;
+      const up = { $case: "open", value: { participant, room, autoSubscribe, moved: true } } as const;
+      try {
+        const opened = await this.#openStream(claims, target, up, () => undefined);
+        return { ...opened, joined: { ...opened.joined, moved: true } };
+      } catch (error) {
+        const coded = toCodedError(error);
+        if (attempt >= MAX_PLACEMENTS || !NODE_FAULTS.has(coded.code)) throw coded;
+        this.#deps.logger.warn({ err: coded, nodeId: node.nodeId }, "node failed a move, trying another");
+        fromAddress = node.grpcAddress;
+        onlyIfLost = false;
+      }
+    }
+  }
+
+  /** Why a session cannot be resumed: islb knows when it was replaced, removed, or gone altogether. */
+  async #explain(reference: SessionReference, error: CodedError): Promise<CodedError> {
+    if (!MOVED_FAULTS.has(error.code)) return error;
+    try {
+      await this.#find(reference, error);
+    } catch (islbError) {
+      return toCodedError(islbError);
+    }
+    return error;
+  }
+
+  /** Where a participant is. Rejects with why it is nowhere, or with `error` where islb cannot tell. */
+  #find({ roomId, participantId }: SessionReference, error: CodedError): Promise<FindParticipantResponse> {
+    return this.#callIslb((islb) => islb.findParticipant({ roomId, participantId })).catch((thrown: unknown) => {
+      const found = toSessionError(toCodedError(thrown));
+      throw ABSENCES.has(found.code) ? found : error;
+    });
   }
 
   async #callIslb<T>(call: (islb: IslbService) => Promise<T>): Promise<T> {
@@ -178,11 +266,12 @@ export class SessionOpener {
   }
 
   /** The same identity was in the room before: its old session ends now, not only when its node hears the event. */
-  #endReplaced(roomId: string, { replacedParticipantId: participantId }: JoinResponse, node: Node): void {
+  #endReplaced(roomId: string, entry: JoinResponse, node: Node): void {
+    const { replacedParticipantId: participantId, replacedNode } = entry;
     if (participantId === "") return;
     const reason = LeaveReason.REPLACED;
     this.#deps
-      .sfuFor(node.grpcAddress)
+      .sfuFor((replacedNode ?? node).grpcAddress)
       .endSession({ roomId, participantId, reason })
       .catch((error: unknown) => this.#deps.logger.debug({ err: error, roomId }, "replaced session not ended by call"));
   }
@@ -199,7 +288,7 @@ export class SessionOpener {
 
   #leave({ entry, reference: { roomId, participantId } }: Placement): void {
     const epoch = entry.room?.room?.epoch ?? 0;
-    this.#callIslb((islb) => islb.leave({ roomId, participantId, epoch, reason: LeaveReason.LEFT })).catch(
+    this.#callIslb((islb) => islb.leave({ roomId, participantId, epoch, reason: LeaveReason.LEFT, nodeId: "" })).catch(
       (error: unknown) => this.#deps.logger.debug({ err: error, roomId }, "failed join left to be swept"),
     );
   }
@@ -208,4 +297,26 @@ export class SessionOpener {
 function checkSamePerson(claims: TokenClaims, expected: { readonly roomId: string; readonly identity: string }): void {
   if (claims.roomId === expected.roomId && claims.identity === expected.identity) return;
   throw new CodedError("TOKEN_WRONG_ROOM", "The token is for another room or identity than the session.");
+}
+
+/** The first that succeeds; those that succeed later are let go. Rejects with what the last one of the list failed with. */
+async function firstOf(attempts: readonly Promise<OpenedSession>[]): Promise<OpenedSession> {
+  let winner: OpenedSession | undefined;
+  for (const attempt of attempts) {
+    attempt.then(
+      (session) => (winner && winner !== session ? session.abandon() : (winner = session)),
+      () => undefined,
+    );
+  }
+  try {
+    return await Promise.any(attempts);
+  } catch (error) {
+    throw error instanceof AggregateError ? error.errors.at(-1) : error;
+  }
+}
+
+/** To a client, a participant that is nowhere is a session that is over. */
+function toSessionError(error: CodedError): CodedError {
+  const isGone = error.code === "PARTICIPANT_NOT_FOUND" || error.code === "ROOM_NOT_FOUND";
+  return isGone ? new CodedError("SESSION_NOT_FOUND", undefined, { cause: error }) : error;
 }

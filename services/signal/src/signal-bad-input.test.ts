@@ -222,7 +222,7 @@ describe("requests", () => {
       grants: { publish: ["microphone"], subscribe: false, administer: false },
     });
     const denied: ClientRequest[] = [
-      { $case: "publisherOffer", value: { sdp: "v=0", tracks: [{ ...camera, encodings: [] }] } },
+      { $case: "publisherOffer", value: { sdp: "v=0", tracks: [{ ...camera, encodings: [], trackId: "" }] } },
       { $case: "removeParticipant", value: { participantId: "p2" } },
       {
         $case: "setSubscription",

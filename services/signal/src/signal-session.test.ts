@@ -1,6 +1,7 @@
 import { LeaveReason } from "@cation/proto/state/v1/state";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { SessionMove } from "@cation/proto/client/v1/client";
 import type { ClientRequest } from "./client-request.ts";
 import type { SignalConfig } from "./signal-config.ts";
 import { outcome } from "./testing/test-client.ts";
@@ -18,9 +19,9 @@ afterEach(async () => {
 const ping: ClientRequest = { $case: "ping", value: {} };
 const leave: ClientRequest = { $case: "leave", value: {} };
 const offer = (sdp = "v=0\r\n"): ClientRequest => ({ $case: "publisherOffer", value: { sdp, tracks: [] } });
-const resume = (sessionToken: string, token: string): ClientRequest => ({
+const resume = (sessionToken: string, token: string, move: SessionMove = SessionMove.UNSPECIFIED): ClientRequest => ({
   $case: "resume",
-  value: { sessionToken, token, lastEventSequence: 4 },
+  value: { sessionToken, token, lastEventSequence: 4, move, autoSubscribe: true, region: "eu" },
 });
 
 describe("join", () => {
@@ -158,15 +159,69 @@ describe("resume", () => {
     expect(outcome(await second.request(offer()))).toBe("publisherAnswer");
   });
 
-  test("finds a session that moved to another node", async () => {
-    const { sfus, islb, sfu } = await setup();
+  test("goes on at another node when its own is lost, and knows it from then on", async () => {
+    const { sfus, islb } = await setup();
+    const { sessionToken } = await fixture.joined();
+    sfus.delete("sfu-a:1");
+    islb.nodes = ["sfu-a:1", "sfu-b:1"];
+    const second = await fixture.connect();
+    const { result } = await second.request(resume(sessionToken, await fixture.token(), SessionMove.IF_LOST));
+    expect(result).toMatchObject({ $case: "joined", value: { moved: true, participant: { participantId: "p1" } } });
+    expect(islb.moves).toMatchObject([{ participantId: "p1", fromAddress: "sfu-a:1", onlyIfLost: true, region: "eu" }]);
+    const there = sfus.get("sfu-b:1");
+    expect(there?.sessions[0]?.first).toMatchObject({ $case: "open", value: { moved: true, autoSubscribe: true } });
+    const movedToken = result?.$case === "joined" ? result.value.sessionToken : "";
+    second.socket.terminate();
+    const third = await fixture.connect();
+    expect(outcome(await third.request(resume(movedToken, await fixture.token(), SessionMove.IF_LOST)))).toBe("joined");
+    expect(there?.sessions[1]?.first).toMatchObject({ $case: "resume" });
+    expect(islb.moves).toHaveLength(1);
+  });
+
+  test("asks islb while a node is silent, and goes on where there is a session first", async () => {
+    const { sfus, sfu, islb } = await setup();
+    const { sessionToken } = await fixture.joined();
+    islb.nodes = ["sfu-a:1", "sfu-b:1"];
+    sfu.onOpen = "hang";
+    const second = await fixture.connect();
+    const answer = second.request(resume(sessionToken, await fixture.token(), SessionMove.IF_LOST));
+    await vi.waitFor(() => expect(sfu.sessions).toHaveLength(2));
+    await fixture.clock.advanceAsync(300);
+    expect((await answer).result).toMatchObject({ $case: "joined", value: { moved: true } });
+    expect(sfus.get("sfu-b:1")?.sessions).toHaveLength(1);
+    await fixture.clock.advanceAsync(20_000);
+  });
+
+  test("on a joined connection moves it to another node; what is asked from then on is asked there", async () => {
+    const { sfus, sfu, islb } = await setup();
+    const { client, sessionToken } = await fixture.joined();
+    islb.nodes = ["sfu-a:1", "sfu-b:1"];
+    const { result } = await client.request(resume(sessionToken, await fixture.token(), SessionMove.NOW));
+    expect(result).toMatchObject({ $case: "joined", value: { moved: true } });
+    await vi.waitFor(() => expect(sfu.sessions[0]?.ended).toBe(true));
+    expect(outcome(await client.request(offer()))).toBe("publisherAnswer");
+    expect(sfus.get("sfu-b:1")?.sessions[0]?.requests).toHaveLength(1);
+    expect(sfu.sessions[0]?.requests).toHaveLength(0);
+    expect(outcome(await client.request(resume(sessionToken, await fixture.token())))).toBe("REQUEST_ORDER");
+  });
+
+  test("stays where it is when it cannot move", async () => {
+    const { islb, sfu } = await setup();
+    const { client, sessionToken } = await fixture.joined();
+    islb.failure = new CodedError("CLUSTER_FULL");
+    const refused = await client.request(resume(sessionToken, await fixture.token(), SessionMove.NOW));
+    expect(outcome(refused)).toBe("CLUSTER_FULL");
+    expect(outcome(await client.request(offer()))).toBe("publisherAnswer");
+    expect(sfu.sessions[0]?.requests).toHaveLength(1);
+  });
+
+  test.each([SessionMove.UNSPECIFIED, SessionMove.IF_LOST])("says when it was replaced (move %i)", async (move) => {
+    const { islb, sfu } = await setup();
     const { sessionToken } = await fixture.joined();
     sfu.participants.clear();
-    sfus.get("sfu-b:1")?.participants.add("p1");
-    islb.whereabouts.set("p1", "sfu-b:1");
+    islb.failure = new CodedError("SESSION_REPLACED");
     const second = await fixture.connect();
-    expect(outcome(await second.request(resume(sessionToken, await fixture.token())))).toBe("joined");
-    expect(sfus.get("sfu-b:1")?.sessions).toHaveLength(1);
+    expect(outcome(await second.request(resume(sessionToken, await fixture.token(), move)))).toBe("SESSION_REPLACED");
   });
 
   test("works while islb is away, and says so clearly when the session is gone", async () => {

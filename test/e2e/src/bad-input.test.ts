@@ -98,7 +98,14 @@ describe("bad input to a running system", () => {
     expect(await client.refusal({ $case: "refreshToken", value: { token: other } })).toBe("TOKEN_WRONG_ROOM");
     const sessionToken = joined.$case === "joined" ? joined.value.sessionToken : "";
     const second = await connect();
-    const resume = { sessionToken, token: other, lastEventSequence: 0 };
+    const resume = {
+      sessionToken,
+      token: other,
+      lastEventSequence: 0,
+      move: 0,
+      autoSubscribe: true,
+      region: "",
+    } as const;
     expect(await second.refusal({ $case: "resume", value: resume })).toBe("TOKEN_WRONG_ROOM");
     expect(await client.request(ping)).toMatchObject({ $case: "done" });
   });
@@ -141,7 +148,7 @@ describe("bad input to a running system", () => {
   ])("an offer that is %s is refused with %s and leaves nothing behind", async (_, code, sdp) => {
     const before = await server.node.holdings();
     const client = await connectAndJoin();
-    const tracks = [{ mid: "0", source: TrackSource.MICROPHONE, name: "", muted: false, encodings: [] }];
+    const tracks = [{ mid: "0", source: TrackSource.MICROPHONE, name: "", muted: false, encodings: [], trackId: "" }];
     expect(await client.refusal({ $case: "publisherOffer", value: { sdp, tracks } })).toBe(code);
     expect((await server.node.holdings()).producers).toBe(before.producers);
     expect(await client.request(ping)).toMatchObject({ $case: "done" });

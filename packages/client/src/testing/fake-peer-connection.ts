@@ -67,6 +67,8 @@ export class FakePeerConnection extends EventTarget {
   iceGeneration = 0;
   /** Makes the next setRemoteDescription fail. */
   refuseNextRemote = false;
+  /** What getStats tells. */
+  stats: readonly object[] = [];
   #nextMid = 0;
 
   constructor(configuration: RTCConfiguration) {
@@ -147,6 +149,10 @@ export class FakePeerConnection extends EventTarget {
     }
     this.remoteDescription = description;
     return Promise.resolve();
+  }
+
+  getStats(): Promise<RTCStatsReport> {
+    return Promise.resolve(new Map(this.stats.map((one, index) => [String(index), one])) as unknown as RTCStatsReport);
   }
 
   close(): void {

@@ -5,6 +5,7 @@ import {
   type PublisherOffer,
   type Response,
   ServerMessage,
+  SessionMove,
 } from "@cation/proto/client/v1/client";
 import type { Error as WireError } from "@cation/proto/common/v1/common";
 import type { Participant, Track } from "@cation/proto/state/v1/state";
@@ -74,8 +75,11 @@ export class FakeServer {
   readonly refusals = new Map<string, WireError>();
   /** Resumes without the missed events. */
   forgetsEvents = false;
+  /** Resumes at another node, where the client can do that. */
+  nodeIsLost = false;
   sessions: FakeSession[] = [];
   #joins = 0;
+  #moves = 0;
   #trackCount = 0;
 
   /** For SessionEnvironment.createSocket. */
@@ -147,6 +151,10 @@ export class FakeServer {
       case "resume": {
         const session = this.sessions.find((one) => one.token === request.value.sessionToken);
         if (session === undefined) return refusal("SESSION_NOT_FOUND", false);
+        const { move } = request.value;
+        if (move === SessionMove.NOW || (this.nodeIsLost && move === SessionMove.IF_LOST)) {
+          return { $case: "joined", value: this.#moved(socket, session) };
+        }
         socket.session = session;
         return { $case: "joined", value: this.#joined(session, !this.forgetsEvents) };
       }
@@ -157,9 +165,19 @@ export class FakeServer {
     }
   }
 
+  /** The participant's session at another node. */
+  #moved(socket: FakeServerSocket, before: FakeSession): Joined {
+    this.#moves += 1;
+    const session = new FakeSession(`moved-${this.#moves}`, before.participant);
+    this.sessions.push(session);
+    socket.session = session;
+    return { ...this.#joined(session, false), nodeId: "node-2", moved: true };
+  }
+
   #publish(session: FakeSession, offer: PublisherOffer): Result {
-    for (const { mid } of offer.tracks) {
-      if (!session.trackIdByMid.has(mid)) session.trackIdByMid.set(mid, `track-${++this.#trackCount}`);
+    for (const { mid, trackId } of offer.tracks) {
+      if (session.trackIdByMid.has(mid)) continue;
+      session.trackIdByMid.set(mid, trackId === "" ? `track-${++this.#trackCount}` : trackId);
     }
     const tracks = [...session.trackIdByMid].map(([mid, trackId]) => ({
       mid,
@@ -180,6 +198,7 @@ export class FakeServer {
       iceServers: [],
       eventsReplayed,
       eventSequence: session.events.length,
+      moved: false,
       nodeId: "node-1",
     };
   }

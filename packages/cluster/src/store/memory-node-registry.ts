@@ -53,6 +53,13 @@ export class MemoryNodeRegistry implements NodeRegistry {
     this.#reservations.set(nodeId, ends);
   }
 
+  async adopt(node: Node, roomId: string): Promise<void> {
+    const nowMs = this.#clock.nowMs();
+    const { nodeId } = node;
+    if (!this.#entries.has(nodeId)) this.#entries.set(nodeId, { node: Node.fromPartial(node), leaseUntilMs: nowMs });
+    this.#roomsOf(nodeId).set(roomId, nowMs);
+  }
+
   async rooms(nodeId: string): Promise<string[]> {
     return [...(this.#rooms.get(nodeId)?.keys() ?? [])];
   }

@@ -1,6 +1,6 @@
 import type { GoneParticipant } from "@cation/proto/islb/v1/islb";
 import { LeaveReason } from "@cation/proto/state/v1/state";
-import type { RoomSnapshot } from "@cation/proto/state/v1/state";
+import type { Participant, RoomSnapshot } from "@cation/proto/state/v1/state";
 import type { Clock } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import { MemoryRoom } from "./memory-room.ts";
@@ -10,9 +10,13 @@ import type {
   JoinedRoom,
   JoinRoom,
   LeaveRoom,
+  MovedParticipant,
+  MoveParticipant,
   NodeRoomReport,
   PublishTrack,
   ReconciledRoom,
+  RestoredRoom,
+  RestoreRoom,
   RoomOccupancy,
   RoomPoint,
   RoomStore,
@@ -56,9 +60,17 @@ export class MemoryRoomStore implements RoomStore {
     return { ...this.#commit(room), room: room.snapshot(), replaced };
   }
 
-  async leaveRoom({ roomId, participantId, epoch, reason }: LeaveRoom): Promise<StoredChange> {
+  async moveParticipant({ roomId, participantId, fromNodeId, toNodeId }: MoveParticipant): Promise<MovedParticipant> {
     const room = this.#find(roomId);
-    if (!room?.participant(participantId)) return unchanged(room);
+    if (!room?.participant(participantId)) throw new CodedError("PARTICIPANT_NOT_FOUND");
+    if (room.isOn(participantId, fromNodeId)) room.moveParticipant(participantId, toNodeId, this.#clock.nowMs());
+    const participant = room.participant(participantId) as Participant;
+    return { ...this.#commit(room), participant, room: room.snapshot() };
+  }
+
+  async leaveRoom({ roomId, participantId, epoch, reason, nodeId = "" }: LeaveRoom): Promise<StoredChange> {
+    const room = this.#find(roomId);
+    if (!room?.participant(participantId) || !room.isOn(participantId, nodeId)) return unchanged(room);
     const nowMs = this.#clock.nowMs();
     room.fence(epoch, nowMs);
     room.removeParticipant(participantId, reason, nowMs);
@@ -73,9 +85,10 @@ export class MemoryRoomStore implements RoomStore {
     return this.#commit(room);
   }
 
-  async unpublishTrack({ roomId, epoch, trackId }: UnpublishTrack): Promise<StoredChange> {
+  async unpublishTrack({ roomId, epoch, trackId, nodeId = "" }: UnpublishTrack): Promise<StoredChange> {
     const room = this.#find(roomId);
-    if (!room?.hasTrack(trackId)) return unchanged(room);
+    const owner = room?.ownerOf(trackId);
+    if (!room || owner === undefined || !room.isOn(owner, nodeId)) return unchanged(room);
     room.fence(epoch, this.#clock.nowMs());
     room.unpublishTrack(trackId);
     return this.#commit(room);
@@ -109,6 +122,10 @@ export class MemoryRoomStore implements RoomStore {
     const room = this.#find(roomId);
     const participant = room?.participant(participantId);
     return room && participant && { participant, epoch: room.point.epoch };
+  }
+
+  async readDeparture(roomId: string, participantId: string): Promise<LeaveReason | undefined> {
+    return this.#find(roomId)?.departure(participantId);
   }
 
   async readRoster(roomId: string, after: string, limit: number): Promise<RosterPage | undefined> {
@@ -152,6 +169,36 @@ export class MemoryRoomStore implements RoomStore {
     const nowMs = this.#clock.nowMs();
     for (const participantId of room.participantsOn(nodeId)) room.removeParticipant(participantId, reason, nowMs);
     return this.#commit(room);
+  }
+
+  async restoreRoom({ room: record, participants, tracks }: RestoreRoom): Promise<RestoredRoom> {
+    const { roomId, epoch, maxParticipants } = record;
+    const nowMs = this.#clock.nowMs();
+    const room = this.#find(roomId) ?? new MemoryRoom(roomId, nowMs, nowMs, maxParticipants);
+    this.#rooms.set(roomId, room);
+    const gone: GoneParticipant[] = [];
+    let restored = 0;
+    for (const participant of participants) {
+      const { participantId, identity } = participant;
+      const left = room.departure(participantId);
+      if (room.participant(participantId)) continue;
+      if (left !== undefined) gone.push({ participantId, reason: left });
+      else if (room.findIdentity(identity)) gone.push({ participantId, reason: LeaveReason.REPLACED });
+      else {
+        room.addParticipant(participant, nowMs);
+        restored += 1;
+      }
+    }
+    const { version } = room.point;
+    for (const track of tracks) {
+      const isOwned = room.participant(track.participantId) && room.isOn(track.participantId, track.nodeId);
+      if (isOwned && room.ownerOf(track.trackId) === undefined)
+        room.publishTrack(track, this.#options.maxTracksPerParticipant);
+    }
+    const isChanged = restored > 0 || room.point.version !== version;
+    if (isChanged || epoch > room.point.epoch) room.raiseEpoch(nowMs, epoch);
+    room.takeEvents();
+    return { ...this.#commit(room), restored, gone };
   }
 
   async raiseEpoch(roomId: string): Promise<RoomPoint | undefined> {

@@ -92,6 +92,26 @@ export class MemoryRoom {
     this.#publish({ $case: "participantJoined", value: participant });
   }
 
+  /** Puts a participant that is there on another node. */
+  moveParticipant(participantId: string, nodeId: string, nowMs: number): void {
+    const member = this.#members.get(participantId);
+    if (!member) return;
+    const participant = { ...member.participant, nodeId };
+    deleteFromSet(this.#byNode, member.participant.nodeId, participantId);
+    getOrAdd(this.#byNode, nodeId, () => new Set<string>()).add(participantId);
+    this.#members.set(participantId, { participant, storedAtMs: nowMs });
+    this.#publish({ $case: "participantMoved", value: participant });
+  }
+
+  /** Whether a node may speak for a participant: it is there, or nobody says which node speaks. */
+  isOn(participantId: string, nodeId: string): boolean {
+    return nodeId === "" || this.#members.get(participantId)?.participant.nodeId === nodeId;
+  }
+
+  departure(participantId: string): LeaveReason | undefined {
+    return this.#departed.get(participantId)?.reason;
+  }
+
   /** Removes a participant that is there. */
   removeParticipant(participantId: string, reason: LeaveReason, nowMs: number): void {
     const member = this.#members.get(participantId);
@@ -119,6 +139,7 @@ export class MemoryRoom {
     const track = Track.fromPartial(given);
     const publisher = this.participant(track.participantId);
     if (!publisher) throw new CodedError("PARTICIPANT_NOT_FOUND");
+    if (!this.isOn(track.participantId, track.nodeId)) throw new CodedError("PARTICIPANT_MOVED");
     const known = this.#tracks.get(track.trackId);
     if (known && known.participantId !== track.participantId)
       throw new CodedError("PERMISSION_DENIED", "The track id belongs to another participant.");
@@ -130,8 +151,9 @@ export class MemoryRoom {
     this.#publish({ $case: "trackPublished", value: track }, publisher);
   }
 
-  hasTrack(trackId: string): boolean {
-    return this.#tracks.has(trackId);
+  /** Whose a track is; undefined when it is not there. */
+  ownerOf(trackId: string): string | undefined {
+    return this.#tracks.get(trackId)?.participantId;
   }
 
   unpublishTrack(trackId: string): void {

@@ -16,6 +16,11 @@ export interface NodeRegistry {
   list(): Promise<NodeRecord[]>;
   /** Notes that a participant was placed on a node, which its load does not show for a while, and that it is in the room. */
   reserve(nodeId: string, roomId: string, ttlMs: number): Promise<void>;
+  /**
+   * Puts a node on record that others told of, without a lease, and notes that it is in the room: should it never report
+   * again, somebody cleans up after it. A record that is there stays.
+   */
+  adopt(node: Node, roomId: string): Promise<void>;
   /** Rooms that a node is remembered to be in. May name rooms that it left. */
   rooms(nodeId: string): Promise<string[]>;
   /** Forgets rooms of a node, but not those that it was placed in or reported less than `olderThanMs` ago. */

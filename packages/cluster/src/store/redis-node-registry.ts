@@ -45,6 +45,11 @@ export class RedisNodeRegistry implements NodeRegistry {
     await this.#redis.run(scripts.RESERVE_SCRIPT, keys, [nodeId, roomId, ttlMs]);
   }
 
+  async adopt(node: Node, roomId: string): Promise<void> {
+    const keys = [this.#key("nodes"), this.#key("leases"), this.#roomsKey(node.nodeId)];
+    await this.#redis.run(scripts.ADOPT_SCRIPT, keys, [node.nodeId, Node.encode(node).finish(), roomId]);
+  }
+
   async rooms(nodeId: string): Promise<string[]> {
     const rooms = (await this.#redis.call("ZRANGE", this.#roomsKey(nodeId), 0, -1)) as Buffer[];
     return rooms.map(String);

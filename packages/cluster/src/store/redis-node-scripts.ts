@@ -69,6 +69,14 @@ redis.call('PEXPIRE', ROOMS, ROOMS_TTL_MS)
 return 1
 `);
 
+/** KEYS: nodes, leases, rooms of the node. ARGV: node id, message, room id. */
+export const ADOPT_SCRIPT = new RedisScript(`${PRELUDE}
+if redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[2]) == 1 then redis.call('ZADD', KEYS[2], digits(nowMs), ARGV[1]) end
+redis.call('ZADD', KEYS[3], digits(nowMs), ARGV[3])
+redis.call('PEXPIRE', KEYS[3], ROOMS_TTL_MS)
+return 1
+`);
+
 /** KEYS: rooms of the node. ARGV: age in ms, rooms. */
 export const FORGET_ROOMS_SCRIPT = new RedisScript(`${PRELUDE}
 for i = 2, #ARGV do

@@ -70,14 +70,32 @@ local function commit()
   expireAll(count() == 0 and emptyGraceMs or lifetimeMs)
 end
 
+-- Whether a node may speak for a participant that is there: it is on it, or nobody says which node speaks.
+local function isOn(id, node)
+  return node == '' or fields(redis.call('HGET', PARTICIPANTS, id), 1)[1] == node
+end
+
+local function addParticipant(id, identity, node, message)
+  redis.call('HSET', PARTICIPANTS, id, netstring(node) .. netstring(identity) .. netstring(digits(nowMs)) .. message)
+  redis.call('HSET', IDENTITIES, identity, id)
+  redis.call('ZADD', ROSTER, 0, id)
+  redis.call('ZADD', PLACEMENT, 0, netstring(node) .. id)
+  redis.call('HINCRBY', NODES, node, 1)
+  room.version = room.version + 1
+end
+
+local function takeFromNode(id, node)
+  redis.call('ZREM', PLACEMENT, netstring(node) .. id)
+  if redis.call('HINCRBY', NODES, node, -1) <= 0 then redis.call('HDEL', NODES, node) end
+end
+
 local function removeParticipant(id, reason)
   local known = fields(redis.call('HGET', PARTICIPANTS, id), 2)
   local node, identity = known[1], known[2]
   redis.call('HDEL', PARTICIPANTS, id)
   redis.call('HDEL', IDENTITIES, identity)
   redis.call('ZREM', ROSTER, id)
-  redis.call('ZREM', PLACEMENT, netstring(node) .. id)
-  if redis.call('HINCRBY', NODES, node, -1) <= 0 then redis.call('HDEL', NODES, node) end
+  takeFromNode(id, node)
   local published = redis.call('HGET', PUBLISHERS, id)
   if published then
     for _, track in ipairs(cmsgpack.unpack(published)) do redis.call('HDEL', TRACKS, track) end
@@ -150,34 +168,44 @@ elseif room.max > 0 and count() >= room.max then
   return reply('ROOM_FULL')
 end
 redis.call('HSET', ROOM, 'created', room.created, 'max', room.max)
-redis.call('HSET', PARTICIPANTS, id, netstring(node) .. netstring(identity) .. netstring(digits(nowMs)) .. message)
-redis.call('HSET', IDENTITIES, identity, id)
-redis.call('ZADD', ROSTER, 0, id)
-redis.call('ZADD', PLACEMENT, 0, netstring(node) .. id)
-redis.call('HINCRBY', NODES, node, 1)
+addParticipant(id, identity, node, message)
 redis.call('ZREM', DEPARTED, id)
-room.version = room.version + 1
 commit()
 return reply('ok', 1, replaced, snapshot())
 `);
 
-/** ARGV: participant id, reason. Reply: whether it left now. */
+/** ARGV: participant id, node to leave, node to go to, message. Reply: whether it moved now, its record, the room. */
+export const MOVE_SCRIPT = script(`
+local id, from, to, message = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
+local known = room and redis.call('HGET', PARTICIPANTS, id)
+if not known then return reply('PARTICIPANT_NOT_FOUND') end
+local now = fields(known, 2)
+if now[1] ~= from then return reply('ok', 0, known, snapshot()) end
+takeFromNode(id, from)
+addParticipant(id, now[2], to, message)
+commit()
+return reply('ok', 1, redis.call('HGET', PARTICIPANTS, id), snapshot())
+`);
+
+/** ARGV: participant id, reason, node that says so. Reply: whether it left now. */
 export const LEAVE_SCRIPT = script(`
 local id = ARGV[5]
 if not room or redis.call('HEXISTS', PARTICIPANTS, id) == 0 then return reply('ok', 0) end
+if not isOn(id, ARGV[7]) then return reply('ok', 0) end
 if isStale() then return reply('STALE_EPOCH') end
 removeParticipant(id, ARGV[6])
 commit()
 return reply('ok', 1)
 `);
 
-/** ARGV: track id, participant id, message (with the mute flag off), "1" when muted, limit. Reply: whether it is new, its publisher. */
+/** ARGV: track id, participant id, message (with the mute flag off), "1" when muted, limit, node of the track. Reply: whether it is new, its publisher. */
 export const PUBLISH_SCRIPT = script(`
 local track, id, message, muted, limit = ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
 if not room then return reply('PARTICIPANT_NOT_FOUND') end
 if isStale() then return reply('STALE_EPOCH') end
 local publisher = redis.call('HGET', PARTICIPANTS, id)
 if not publisher then return reply('PARTICIPANT_NOT_FOUND') end
+if not isOn(id, ARGV[10]) then return reply('PARTICIPANT_MOVED') end
 local known = redis.call('HGET', TRACKS, track)
 if known and fields(known, 2)[2] ~= id then return reply('PERMISSION_DENIED') end
 local record = netstring(muted) .. netstring(id) .. message
@@ -194,13 +222,14 @@ commit()
 return reply('ok', 1, publisher)
 `);
 
-/** ARGV: track id. Reply: whether it went now, whose it was. */
+/** ARGV: track id, node that says so. Reply: whether it went now, whose it was. */
 export const UNPUBLISH_SCRIPT = script(`
 local track = ARGV[5]
 local known = room and redis.call('HGET', TRACKS, track)
 if not known then return reply('ok', 0, '') end
-if isStale() then return reply('STALE_EPOCH') end
 local id = fields(known, 2)[2]
+if not isOn(id, ARGV[6]) then return reply('ok', 0, '') end
+if isStale() then return reply('STALE_EPOCH') end
 local left = {}
 for _, other in ipairs(publishedBy(id)) do
   if other ~= track then left[#left + 1] = other end
@@ -248,6 +277,57 @@ return reply('ok', snapshot())
 /** ARGV: participant id. Reply: its record. */
 export const READ_PARTICIPANT_SCRIPT = script(`
 return reply('ok', room and redis.call('HGET', PARTICIPANTS, ARGV[5]) or '')
+`);
+
+/** ARGV: participant id. Reply: why it left, or -1. */
+export const READ_DEPARTURE_SCRIPT = script(`
+local score = redis.call('ZSCORE', DEPARTED, ARGV[5])
+return reply('ok', score and tonumber(score) % 8 or -1)
+`);
+
+/**
+ * ARGV: limit of a new room, reason of those replaced, track limit, number of participants, of each id, identity, node id
+ * and message; then of each track id, participant id, message, "1" when muted, node id. Reply: how many came back, gone
+ * (id, reason …).
+ */
+export const RESTORE_SCRIPT = script(`
+local max, replaced, limit, people = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+if not room then
+  redis.call('DEL', unpack(KEYS))
+  room = { epoch = nowMs, version = 0, created = digits(nowMs), max = max }
+end
+redis.call('HSET', ROOM, 'created', room.created, 'max', room.max)
+local restored, gone, before = 0, {}, room.version
+for i = 9, 8 + people * 4, 4 do
+  local id, identity = ARGV[i], ARGV[i + 1]
+  if redis.call('HEXISTS', PARTICIPANTS, id) == 0 then
+    local score = redis.call('ZSCORE', DEPARTED, id)
+    if score then
+      gone[#gone + 1], gone[#gone + 2] = id, tonumber(score) % 8
+    elseif redis.call('HEXISTS', IDENTITIES, identity) == 1 then
+      gone[#gone + 1], gone[#gone + 2] = id, replaced
+    else
+      addParticipant(id, identity, ARGV[i + 2], ARGV[i + 3])
+      restored = restored + 1
+    end
+  end
+end
+for i = 9 + people * 4, #ARGV, 5 do
+  local track, id = ARGV[i], ARGV[i + 1]
+  local isOwned = redis.call('HEXISTS', PARTICIPANTS, id) == 1 and isOn(id, ARGV[i + 4])
+  if isOwned and redis.call('HEXISTS', TRACKS, track) == 0 then
+    local published = publishedBy(id)
+    if #published < limit then
+      published[#published + 1] = track
+      setPublishedBy(id, published)
+      redis.call('HSET', TRACKS, track, netstring(ARGV[i + 3]) .. netstring(id) .. ARGV[i + 2])
+      room.version = room.version + 1
+    end
+  end
+end
+if room.version > before or callerEpoch > room.epoch then raise(callerEpoch) end
+commit()
+return reply('ok', restored, gone)
 `);
 
 /** ARGV: id to start after, how many. Reply: records. */

@@ -11,9 +11,13 @@ import type {
   JoinedRoom,
   JoinRoom,
   LeaveRoom,
+  MovedParticipant,
+  MoveParticipant,
   NodeRoomReport,
   PublishTrack,
   ReconciledRoom,
+  RestoredRoom,
+  RestoreRoom,
   RoomOccupancy,
   RoomPoint,
   RoomStore,
@@ -65,8 +69,21 @@ export class RedisRoomStore implements RoomStore {
     return { ...change, room: toSnapshot(reply, room), replaced };
   }
 
-  async leaveRoom({ roomId, participantId, epoch, reason }: LeaveRoom): Promise<StoredChange> {
-    const reply = await this.#run(scripts.LEAVE_SCRIPT, roomId, epoch, [participantId, reason]);
+  async moveParticipant({ roomId, participantId, fromNodeId, toNodeId }: MoveParticipant): Promise<MovedParticipant> {
+    const found = await this.readParticipant(roomId, participantId);
+    if (!found) throw new CodedError("PARTICIPANT_NOT_FOUND");
+    // But for its node a participant does not change, so that the record read is as good as the one stored.
+    const message = Participant.encode({ ...found.participant, nodeId: toNodeId }).finish();
+    const reply = await this.#run(scripts.MOVE_SCRIPT, roomId, 0, [participantId, fromNodeId, toNodeId, message]);
+    const [moved, record, ...room] = reply.rest;
+    const participant = decodeParticipant(record);
+    if (!participant) throw new CodedError("INTERNAL");
+    const change = toChange(reply, moved === 1 ? [{ $case: "participantMoved", value: participant }] : []);
+    return { ...change, participant, room: toSnapshot(reply, room) };
+  }
+
+  async leaveRoom({ roomId, participantId, epoch, reason, nodeId = "" }: LeaveRoom): Promise<StoredChange> {
+    const reply = await this.#run(scripts.LEAVE_SCRIPT, roomId, epoch, [participantId, reason, nodeId]);
     return toChange(reply, reply.rest[0] === 1 ? [left(participantId, reason)] : []);
   }
 
@@ -78,6 +95,7 @@ export class RedisRoomStore implements RoomStore {
       message,
       track.muted ? "1" : "0",
       this.#options.maxTracksPerParticipant,
+      track.nodeId,
     ];
     const reply = await this.#run(scripts.PUBLISH_SCRIPT, roomId, epoch, args);
     const publisher = decodeParticipant(reply.rest[1]);
@@ -89,8 +107,8 @@ export class RedisRoomStore implements RoomStore {
     );
   }
 
-  async unpublishTrack({ roomId, epoch, trackId }: UnpublishTrack): Promise<StoredChange> {
-    const reply = await this.#run(scripts.UNPUBLISH_SCRIPT, roomId, epoch, [trackId]);
+  async unpublishTrack({ roomId, epoch, trackId, nodeId = "" }: UnpublishTrack): Promise<StoredChange> {
+    const reply = await this.#run(scripts.UNPUBLISH_SCRIPT, roomId, epoch, [trackId, nodeId]);
     const participantId = toText(reply.rest[1]);
     return toChange(
       reply,
@@ -126,6 +144,12 @@ export class RedisRoomStore implements RoomStore {
     const reply = await this.#run(scripts.READ_PARTICIPANT_SCRIPT, roomId, 0, [participantId]);
     const participant = decodeParticipant(reply.rest[0]);
     return participant && { participant, epoch: reply.epoch };
+  }
+
+  async readDeparture(roomId: string, participantId: string): Promise<LeaveReason | undefined> {
+    const reply = await this.#run(scripts.READ_DEPARTURE_SCRIPT, roomId, 0, [participantId]);
+    const reason = Number(reply.rest[0]);
+    return reason < 0 ? undefined : (reason as LeaveReason);
   }
 
   async readRoster(roomId: string, after: string, limit: number): Promise<RosterPage | undefined> {
@@ -168,6 +192,26 @@ export class RedisRoomStore implements RoomStore {
   async removeNode(roomId: string, nodeId: string, reason: LeaveReason): Promise<StoredChange> {
     const reply = await this.#run(scripts.REMOVE_NODE_SCRIPT, roomId, 0, [nodeId, reason]);
     return toRemoval(reply, reply.rest[0], reason);
+  }
+
+  async restoreRoom({ room, participants, tracks }: RestoreRoom): Promise<RestoredRoom> {
+    const { roomId, epoch, maxParticipants } = room;
+    const args: RedisArgument[] = [maxParticipants, LeaveReason.REPLACED, this.#options.maxTracksPerParticipant];
+    args.push(participants.length);
+    for (const participant of participants) {
+      const { participantId, identity, nodeId } = participant;
+      args.push(participantId, identity, nodeId, Participant.encode(participant).finish());
+    }
+    for (const track of tracks) {
+      const { trackId, participantId, muted, nodeId } = track;
+      args.push(trackId, participantId, Track.encode({ ...track, muted: false }).finish(), muted ? "1" : "0", nodeId);
+    }
+    const reply = await this.#run(scripts.RESTORE_SCRIPT, roomId, epoch, args);
+    const gone = toPairs(reply.rest[1]).map(([id, reason]) => ({
+      participantId: toText(id),
+      reason: reason as LeaveReason,
+    }));
+    return { epoch: reply.epoch, version: reply.version, restored: Number(reply.rest[0]), gone };
   }
 
   async raiseEpoch(roomId: string): Promise<RoomPoint | undefined> {

@@ -63,6 +63,54 @@ export function roomStoreContract(open: (options: RoomStoreOptions) => Promise<R
   const listRoster = async (roomId: string): Promise<string[]> =>
     ((await store.readRoster(roomId, "", 10_000))?.participants ?? []).map((each) => each.participantId);
 
+  describe("moving", () => {
+    const move = (id: string, fromNodeId: string, toNodeId: string) =>
+      store.moveParticipant({ roomId: "r", participantId: `p-${id}`, fromNodeId, toNodeId });
+
+    test("keeps participant and tracks, and says so", async () => {
+      await join("r", "a", { nodeId: "n1" });
+      await publish("r", makeTrack("t", "a", { nodeId: "n1" }));
+      const moved = await move("a", "n1", "n2");
+      expect(moved.participant).toEqual(makeParticipant("a", { nodeId: "n2" }));
+      expect(moved.events.map(({ version, change }) => [version, change])).toEqual([
+        [3, { $case: "participantMoved", value: moved.participant }],
+      ]);
+      expect(moved.room.tracks.map(({ nodeId }) => nodeId)).toEqual(["n1"]);
+      expect(moved.room.participants).toEqual([moved.participant]);
+      expect((await store.readOccupancy("r"))?.nodes).toEqual(new Map([["n2", 1]]));
+      expect((await store.removeNode("r", "n1", LeaveReason.NODE_LOST)).events).toEqual([]);
+    });
+
+    test("happens once", async () => {
+      await join("r", "a", { nodeId: "n1" });
+      await move("a", "n1", "n2");
+      const second = await move("a", "n1", "n3");
+      expect(second.events).toEqual([]);
+      expect(second.participant.nodeId).toBe("n2");
+      await expect(move("nobody", "n1", "n2")).rejects.toMatchObject({ code: "PARTICIPANT_NOT_FOUND" });
+    });
+
+    test("fences the node that was left", async () => {
+      await join("r", "a", { nodeId: "n1" });
+      const track = makeTrack("t", "a", { nodeId: "n1" });
+      await publish("r", track);
+      await move("a", "n1", "n2");
+      await expect(publish("r", { ...track, name: "late" })).rejects.toMatchObject({ code: "PARTICIPANT_MOVED" });
+      const { trackId } = track;
+      expect((await store.unpublishTrack({ roomId: "r", epoch: 0, trackId, nodeId: "n1" })).events).toEqual([]);
+      const leaving = { roomId: "r", participantId: "p-a", epoch: 0, reason: LeaveReason.TIMED_OUT };
+      expect((await store.leaveRoom({ ...leaving, nodeId: "n1" })).events).toEqual([]);
+      const gone = await store.reconcileNode({
+        ...{ roomId: "r", nodeId: "n1", epoch: 0, graceMs: 0 },
+        participantIds: ["p-a"],
+      });
+      expect(gone.gone).toEqual([{ participantId: "p-a", reason: LeaveReason.UNSPECIFIED }]);
+      await publish("r", { ...track, nodeId: "n2" });
+      expect((await read("r")).tracks.map(({ nodeId }) => nodeId)).toEqual(["n2"]);
+      expect((await store.leaveRoom({ ...leaving, nodeId: "n2" })).events).toHaveLength(1);
+    });
+  });
+
   describe("joining", () => {
     test("creates the room and gives it with the event", async () => {
       const joined = await join("r", "a", {}, 5);
@@ -319,6 +367,34 @@ export function roomStoreContract(open: (options: RoomStoreOptions) => Promise<R
       await publish("r", makeTrack("1", "a"), room?.epoch);
     });
 
+    test("are raised where lost records are brought back, and what is there stays", async () => {
+      const lost = await join("r", "a");
+      const room = { roomId: "r", epoch: lost.epoch + 1_000, version: 9, createdAtMs: 1, maxParticipants: 7 };
+      const participants = [makeParticipant("a"), makeParticipant("b"), makeParticipant("c", { identity: "i-b" })];
+      const tracks = [makeTrack("t1", "b"), makeTrack("t2", "nobody"), makeTrack("t3", "b", { nodeId: "elsewhere" })];
+      const restored = await store.restoreRoom({ room, participants, tracks });
+      expect(restored.restored).toBe(1);
+      expect(restored.gone).toEqual([{ participantId: "p-c", reason: LeaveReason.REPLACED }]);
+      expect(restored.epoch).toBeGreaterThan(room.epoch);
+      expect(await listRoster("r")).toEqual(["p-a", "p-b"]);
+      expect((await read("r")).tracks.map(({ trackId }) => trackId)).toEqual([makeTrack("t1", "b").trackId]);
+      const again = await store.restoreRoom({ room, participants: [makeParticipant("b")], tracks });
+      expect(again).toMatchObject({ restored: 0, epoch: restored.epoch, version: restored.version, gone: [] });
+    });
+
+    test("bring back a room that is not there, but nobody who left", async () => {
+      const room = { roomId: "new", epoch: 5, version: 9, createdAtMs: 1, maxParticipants: 7 };
+      const restored = await store.restoreRoom({ room, participants: [makeParticipant("a")], tracks: [] });
+      expect(restored.epoch).toBeGreaterThan(5);
+      expect((await read("new")).room?.maxParticipants).toBe(7);
+      await join("new", "z");
+      await leave("new", "a");
+      const late = await store.restoreRoom({ room, participants: [makeParticipant("a")], tracks: [] });
+      expect(late).toMatchObject({ restored: 0, gone: [{ participantId: "p-a", reason: LeaveReason.LEFT }] });
+      expect(await store.readDeparture("new", "p-a")).toBe(LeaveReason.LEFT);
+      expect(await store.readDeparture("new", "p-z")).toBeUndefined();
+    });
+
     test("of a room that is made again are higher", async () => {
       const { epoch } = await join("r", "a");
       await leave("r", "a");
@@ -526,13 +602,14 @@ export function roomStoreContract(open: (options: RoomStoreOptions) => Promise<R
   test("rooms and ids of any text are kept apart", async () => {
     for (const roomId of ODD_IDS) {
       for (const id of ODD_IDS) await join(roomId, id, { nodeId: id });
-      await publish(roomId, makeTrack("é{}:😀", ODD_IDS[0] as string));
+      await publish(roomId, makeTrack("é{}:😀", ODD_IDS[0] as string, { nodeId: ODD_IDS[0] as string }));
     }
     for (const roomId of ODD_IDS) {
       const snapshot = await read(roomId);
       expect(snapshot.room?.roomId).toBe(roomId);
       expect(snapshot.participantCount).toBe(ODD_IDS.length);
-      expect(snapshot.tracks).toEqual([makeTrack("é{}:😀", ODD_IDS[0] as string)]);
+      const [nodeId] = ODD_IDS;
+      expect(snapshot.tracks).toEqual([makeTrack("é{}:😀", ODD_IDS[0] as string, { nodeId: nodeId as string })]);
       const occupancy = await store.readOccupancy(roomId);
       expect(occupancy?.nodes).toEqual(new Map(ODD_IDS.map((id) => [id, 1])));
     }

@@ -4,6 +4,7 @@ import type {
   Participant,
   RelayPlan,
   RelayPlanChange,
+  Room,
   RoomEvent,
   RoomSnapshot,
   Track,
@@ -23,14 +24,20 @@ import type {
 export interface RoomStore {
   /** Enters a participant; creates the room; removes the one with the same identity. Errors: ROOM_FULL. */
   joinRoom(join: JoinRoom): Promise<JoinedRoom>;
-  /** Removes a participant and its tracks. No change when it is not there. Errors: STALE_EPOCH. */
+  /**
+   * Puts a participant on another node; its id and its tracks stay, and the old node may change nothing of it any more. No
+   * change when it is not (any more) on the node that it is to leave. Errors: PARTICIPANT_NOT_FOUND.
+   */
+  moveParticipant(move: MoveParticipant): Promise<MovedParticipant>;
+  /** Removes a participant and its tracks. No change when it is not there, or on another node. Errors: STALE_EPOCH. */
   leaveRoom(leave: LeaveRoom): Promise<StoredChange>;
   /**
    * Adds a track, or replaces the record of the same id. No change when it is there as it is. Errors: PARTICIPANT_NOT_FOUND,
-   * STALE_EPOCH, TRACK_LIMIT, PERMISSION_DENIED (the id belongs to another participant).
+   * PARTICIPANT_MOVED (it is on another node than the track), STALE_EPOCH, TRACK_LIMIT, PERMISSION_DENIED (the id belongs to
+   * another participant).
    */
   publishTrack(publish: PublishTrack): Promise<StoredChange>;
-  /** Removes a track. No change when it is not there. Errors: STALE_EPOCH. */
+  /** Removes a track. No change when it is not there, or its participant on another node. Errors: STALE_EPOCH. */
   unpublishTrack(unpublish: UnpublishTrack): Promise<StoredChange>;
   /** Mutes or unmutes. No change when it is so. Errors: TRACK_NOT_FOUND, STALE_EPOCH. */
   setTrackMuted(change: SetTrackMuted): Promise<StoredChange>;
@@ -45,6 +52,8 @@ export interface RoomStore {
   /** Publishers, tracks and the count of participants; undefined when there is no such room. */
   readRoom(roomId: string): Promise<RoomSnapshot | undefined>;
   readParticipant(roomId: string, participantId: string): Promise<FoundParticipant | undefined>;
+  /** Why a participant left, as long as that is remembered. */
+  readDeparture(roomId: string, participantId: string): Promise<LeaveReason | undefined>;
   /** Participants in the byte order of their ids, those after `after`. Undefined when there is no such room. */
   readRoster(roomId: string, after: string, limit: number): Promise<RosterPage | undefined>;
   /** How a room is spread over nodes, for placement; undefined when there is no such room. */
@@ -57,6 +66,11 @@ export interface RoomStore {
   reconcileNode(report: NodeRoomReport): Promise<ReconciledRoom>;
   /** Removes every participant that is on a node. */
   removeNode(roomId: string, nodeId: string, reason: LeaveReason): Promise<StoredChange>;
+  /**
+   * Brings records back that the store has lost, and raises the epoch, so that everybody reads the room again (no events).
+   * What is there stays; somebody whose identity is taken by now, or who left, is not brought back, and named in `gone`.
+   */
+  restoreRoom(room: RestoreRoom): Promise<RestoredRoom>;
   /** Raises the room's epoch, so that everybody reads it again and older calls are refused. Undefined without such a room. */
   raiseEpoch(roomId: string): Promise<RoomPoint | undefined>;
   /** Idempotent. */
@@ -106,11 +120,38 @@ export interface JoinedRoom extends StoredChange {
   readonly replaced: Participant | undefined;
 }
 
+export interface MoveParticipant {
+  readonly roomId: string;
+  readonly participantId: string;
+  readonly fromNodeId: string;
+  readonly toNodeId: string;
+}
+
+export interface MovedParticipant extends StoredChange {
+  /** As it is now. */
+  readonly participant: Participant;
+  readonly room: RoomSnapshot;
+}
+
+export interface RestoreRoom {
+  readonly room: Room;
+  readonly participants: readonly Participant[];
+  readonly tracks: readonly Track[];
+}
+
+export interface RestoredRoom extends RoomPoint {
+  /** Participants that were brought back. */
+  readonly restored: number;
+  readonly gone: readonly GoneParticipant[];
+}
+
 export interface LeaveRoom {
   readonly roomId: string;
   readonly participantId: string;
   readonly epoch: number;
   readonly reason: LeaveReason;
+  /** Node that says so; empty is not checked. */
+  readonly nodeId?: string;
 }
 
 export interface PublishTrack {
@@ -123,6 +164,8 @@ export interface UnpublishTrack {
   readonly roomId: string;
   readonly epoch: number;
   readonly trackId: string;
+  /** Node that says so; empty is not checked. */
+  readonly nodeId?: string;
 }
 
 export interface SetTrackMuted {

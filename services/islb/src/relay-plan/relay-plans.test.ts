@@ -11,7 +11,7 @@ let islb: IslbService;
 const events: RoomEvent[] = [];
 
 beforeEach(async () => {
-  fixture = new IslbFixture({ settings: { placement: "pinned", relayFanOut: 2 } });
+  fixture = new IslbFixture({ settings: { placement: "pinned", relayFanOut: 2, leaseMs: 3_000 } });
   islbs = [await fixture.startIslb(), await fixture.startIslb()];
   islb = islbs[0];
   events.length = 0;
@@ -69,7 +69,7 @@ describe("relay plans", () => {
     await join("c");
     await publish(b, "t2");
     expect(await parents()).toEqual({ a: "", b: "", c: "a" });
-    await islb.unpublishTrack({ roomId: "r", epoch: 0, trackId: "t1" });
+    await islb.unpublishTrack({ roomId: "r", epoch: 0, trackId: "t1", nodeId: "" });
     await pass(2_000);
     expect(await parents()).toMatchObject({ a: expect.stringMatching(/^[bc]$/), b: "" });
   });
@@ -134,9 +134,9 @@ describe("relay plans", () => {
     const joining = ["b", "c", "d", "e", "f", "g"].map((nodeId, i) =>
       islbs[i % 2].join(joinRequest("r", `at once ${nodeId}`, { nodeId })),
     );
-    await pass(2_000);
+    await pass(1_000);
     await Promise.all(joining);
-    await pass(2_000);
+    await pass(1_000);
     expect((await plan())?.nodes.map(({ nodeId }) => nodeId)).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
     expect(events.map(({ version }) => version)).toEqual(events.map((_, i) => i + 1));
   });

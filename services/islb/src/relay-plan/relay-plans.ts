@@ -46,6 +46,7 @@ export class RelayPlans {
   readonly #seen = new Map<string, SeenRoom>();
   readonly #pending = new Map<string, PendingRoom>();
   readonly #draining = new Set<string>();
+  readonly #lost = new Set<string>();
   #closed = false;
 
   /** Called once, before anything else. */
@@ -67,6 +68,9 @@ export class RelayPlans {
         case "participantLeft":
           this.#scheduleIfSpread(roomId, change.value.reason === LeaveReason.NODE_LOST ? 0 : LAZY_MS);
           break;
+        case "participantMoved":
+          this.#scheduleIfSpread(roomId, 0);
+          break;
         case "roomEnded":
           this.#seen.delete(roomId);
           break;
@@ -75,9 +79,16 @@ export class RelayPlans {
     }
   }
 
+  /** A node is lost: it is in no plan until it reports again, although its participants may still be on record. */
+  noteLostNode(nodeId: string, roomIds: readonly string[]): void {
+    this.#lost.add(nodeId);
+    for (const roomId of roomIds) this.#scheduleIfSpread(roomId, 0);
+  }
+
   /** What a node carries: finds what nobody has planned, or planned before it began to be emptied. */
   noteReport({ nodeId, draining }: Node, roomIds: readonly string[]): void {
-    const turned = draining !== this.#draining.has(nodeId);
+    const turned = draining !== this.#draining.has(nodeId) || this.#lost.has(nodeId);
+    this.#lost.delete(nodeId);
     if (draining) this.#draining.add(nodeId);
     else this.#draining.delete(nodeId);
     for (const roomId of roomIds) {
@@ -178,7 +189,7 @@ export class RelayPlans {
       this.#seen.delete(roomId);
       return true;
     }
-    const nodes = listNodes(room, occupancy, records);
+    const nodes = listNodes(room, occupancy, records).filter(({ nodeId }) => !this.#lost.has(nodeId));
     this.#remember(roomId, nodes, clock.monotonicMs());
     const plan = planRelay(nodes, room.relayPlan, { fanOut: settings.relayFanOut });
     if (!plan || plan === room.relayPlan) return true;

@@ -19,7 +19,7 @@ import { createIslb } from "../create-islb.ts";
 import type { Islb } from "../create-islb.ts";
 import { defaultIslbSettings } from "../islb-config.ts";
 import type { IslbSettings } from "../islb-config.ts";
-import type { NodeProbe } from "../node-sweeper.ts";
+import type { NodeProbe } from "../node-vitals.ts";
 
 /** The settings that an islb without configuration has, with some changed. */
 export function makeSettings(overrides: Partial<IslbSettings> = {}): IslbSettings {

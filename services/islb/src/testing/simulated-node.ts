@@ -81,7 +81,7 @@ export class SimulatedNode {
     this.#end(session.roomId, session.participantId);
     const { roomId, participantId } = session;
     void this.#islb()
-      .leave({ roomId, participantId, epoch, reason: LeaveReason.LEFT })
+      .leave({ roomId, participantId, epoch, reason: LeaveReason.LEFT, nodeId: this.nodeId })
       .catch(() => {});
   }
 
@@ -162,7 +162,7 @@ export class SimulatedNode {
       }
       for (const { trackId, participantId: owner } of replica.tracks.values()) {
         if (owner === participantId && !tracks.has(trackId))
-          calls.push(islb.unpublishTrack({ roomId, epoch, trackId }));
+          calls.push(islb.unpublishTrack({ roomId, epoch, trackId, nodeId: this.nodeId }));
       }
     }
     for (const call of calls) call.catch(() => {});

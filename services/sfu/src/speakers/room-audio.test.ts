@@ -32,6 +32,7 @@ async function addSpeaker(camera = false): Promise<Speaker> {
     name: "",
     muted: false,
     encodings: [],
+    trackId: "",
   }));
   const result = await client.ask({ $case: "publisherOffer", value: { sdp, tracks } });
   if (result.$case !== "publisherAnswer") throw new Error(JSON.stringify(result));

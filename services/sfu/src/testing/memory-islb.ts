@@ -5,8 +5,11 @@ import type {
   IslbService,
   JoinRequest,
   JoinResponse,
+  MoveParticipantRequest,
   ReportNodeRequest,
   ReportNodeResponse,
+  RestoreRoomRequest,
+  RestoreRoomResponse,
 } from "@cation/proto/islb/v1/islb";
 import { Participant } from "@cation/proto/state/v1/state";
 import type { Node, RoomEvent, RoomSnapshot, Track } from "@cation/proto/state/v1/state";
@@ -24,6 +27,7 @@ export class MemoryIslb implements IslbService {
   readonly rooms = new Map<string, StoredRoom>();
   readonly nodes = new Map<string, Node>();
   readonly reports: ReportNodeRequest[] = [];
+  readonly restored: RestoreRoomRequest[] = [];
   /** While set, every call fails. */
   away = false;
   /** While set, changes are not published. */
@@ -74,7 +78,34 @@ export class MemoryIslb implements IslbService {
         node: this.nodes.get(nodeId),
         room: this.snapshot(request.roomId),
         replacedParticipantId: "",
+        replacedNode: undefined,
       };
+    });
+  }
+
+  /** Puts the participant on the first other node. */
+  moveParticipant({ roomId, participantId }: MoveParticipantRequest): Promise<JoinResponse> {
+    return this.#answer(() => {
+      const room = this.#obtain(roomId);
+      const before = room.participants.get(participantId);
+      const node = [...this.nodes.values()].find(({ nodeId }) => nodeId !== before?.nodeId);
+      if (!before || !node) throw new CodedError("PARTICIPANT_NOT_FOUND");
+      const participant = { ...before, nodeId: node.nodeId };
+      room.participants.set(participantId, participant);
+      this.#changed(roomId, room, { $case: "participantMoved", value: participant });
+      const snapshot = this.snapshot(roomId);
+      return { participant, node, room: snapshot, replacedParticipantId: "", replacedNode: undefined };
+    });
+  }
+
+  restoreRoom(request: RestoreRoomRequest): Promise<RestoreRoomResponse> {
+    return this.#answer(() => {
+      this.restored.push(request);
+      const room = this.#obtain(request.room?.roomId ?? "");
+      room.epoch = Math.max(room.epoch, request.room?.epoch ?? 0) + 1;
+      for (const participant of request.participants) room.participants.set(participant.participantId, participant);
+      for (const track of request.tracks) room.tracks.set(track.trackId, track);
+      return { epoch: room.epoch, version: room.version, gone: [] };
     });
   }
 

@@ -115,7 +115,7 @@ export class TestRooms {
     const { grants = ALL_GRANTS, autoSubscribe = true } = options;
     const { participant, room } = await this.enter("here", grants);
     if (!participant) throw new Error("islb placed nobody");
-    const opened = this.registry.open({ participant, room, autoSubscribe });
+    const opened = this.registry.open({ participant, room, autoSubscribe, moved: false });
     const stream = new TestStream();
     opened.session.open(stream);
     await this.settle();

@@ -16,7 +16,13 @@ export async function tellLost(
   logger: Logger,
 ): Promise<void> {
   const lost = rooms.flatMap(({ roomId, epoch, participantIds }) =>
-    participantIds.map((participantId) => ({ roomId, epoch, participantId, reason: LeaveReason.NODE_LOST })),
+    participantIds.map((participantId) => ({
+      roomId,
+      epoch,
+      participantId,
+      reason: LeaveReason.NODE_LOST,
+      nodeId: "",
+    })),
   );
   let failures = 0;
   const tell = async (): Promise<void> => {

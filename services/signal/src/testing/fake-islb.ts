@@ -8,7 +8,9 @@ import type {
   JoinResponse,
   LeaveRequest,
   ListNodesResponse,
+  MoveParticipantRequest,
   ReportNodeResponse,
+  RestoreRoomResponse,
 } from "@cation/proto/islb/v1/islb";
 import { Node, Participant, RoomSnapshot } from "@cation/proto/state/v1/state";
 import { CodedError } from "@cation/service-kit/coded-error";
@@ -28,8 +30,10 @@ export class FakeIslb implements IslbService {
   /** What GetRoom and GetRoster answer. */
   room: RoomSnapshot | undefined;
   roster: Participant[] = [];
-  /** Participant id that the next join says it replaced. */
+  readonly moves: MoveParticipantRequest[] = [];
+  /** Participant id that the next join says it replaced, and its node. */
   replaced = "";
+  replacedNode: Node | undefined;
 
   async join(request: JoinRequest): Promise<JoinResponse> {
     this.joins.push(request);
@@ -52,6 +56,24 @@ export class FakeIslb implements IslbService {
       node: Node.create({ nodeId: address, grpcAddress: address }),
       room: RoomSnapshot.create({ room: { roomId, epoch: 3, version: 7 } }),
       replacedParticipantId: this.replaced,
+      replacedNode: this.replacedNode,
+    };
+  }
+
+  /** Puts the participant on the first node that is not the one it leaves. */
+  async moveParticipant(request: MoveParticipantRequest): Promise<JoinResponse> {
+    this.moves.push(request);
+    if (this.failure) throw this.failure;
+    const { participantId, roomId, fromAddress } = request;
+    if (!this.whereabouts.has(participantId)) throw new CodedError("PARTICIPANT_NOT_FOUND");
+    const address = this.nodes.find((node) => node !== fromAddress) ?? "";
+    this.whereabouts.set(participantId, address);
+    return {
+      participant: Participant.create({ participantId, nodeId: address, grants: {} }),
+      node: Node.create({ nodeId: address, grpcAddress: address }),
+      room: RoomSnapshot.create({ room: { roomId, epoch: 3, version: 9 } }),
+      replacedParticipantId: "",
+      replacedNode: undefined,
     };
   }
 
@@ -67,6 +89,10 @@ export class FakeIslb implements IslbService {
     if (address === undefined) return Promise.reject(new CodedError("PARTICIPANT_NOT_FOUND"));
     const participant = Participant.create({ participantId, nodeId: address });
     return Promise.resolve({ participant, node: Node.create({ nodeId: address, grpcAddress: address }), epoch: 3 });
+  }
+
+  restoreRoom(): Promise<RestoreRoomResponse> {
+    return unused();
   }
 
   reportNode(): Promise<ReportNodeResponse> {

@@ -34,6 +34,56 @@ export const protobufFileName = "cation/client/v1/client.proto";
  * there is no trickle.
  */
 
+/** What becomes of a participant whose session cannot go on at its node. */
+export const SessionMove = {
+  /** UNSPECIFIED - Nothing: Resume answers SESSION_NOT_FOUND and the client joins anew. */
+  UNSPECIFIED: 0,
+  /** IF_LOST - Where the node is lost, the participant goes on at another one. */
+  IF_LOST: 1,
+  /**
+   * NOW - It goes on at another node in any case: what a client does after Event.move_requested. Taken on a joined connection
+   * too, which serves the new session from the answer on.
+   */
+  NOW: 2,
+} as const;
+
+export type SessionMove = typeof SessionMove[keyof typeof SessionMove];
+
+export namespace SessionMove {
+  export type UNSPECIFIED = typeof SessionMove.UNSPECIFIED;
+  export type IF_LOST = typeof SessionMove.IF_LOST;
+  export type NOW = typeof SessionMove.NOW;
+}
+
+export function sessionMoveFromJSON(object: any): SessionMove {
+  switch (object) {
+    case 0:
+    case "SESSION_MOVE_UNSPECIFIED":
+      return SessionMove.UNSPECIFIED;
+    case 1:
+    case "SESSION_MOVE_IF_LOST":
+      return SessionMove.IF_LOST;
+    case 2:
+    case "SESSION_MOVE_NOW":
+      return SessionMove.NOW;
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum SessionMove");
+  }
+}
+
+export function sessionMoveToJSON(object: SessionMove): string {
+  switch (object) {
+    case SessionMove.UNSPECIFIED:
+      return "SESSION_MOVE_UNSPECIFIED";
+    case SessionMove.IF_LOST:
+      return "SESSION_MOVE_IF_LOST";
+    case SessionMove.NOW:
+      return "SESSION_MOVE_NOW";
+    default:
+      throw new globalThis.Error("Unrecognized enum value " + object + " for enum SessionMove");
+  }
+}
+
 /** Whose picture comes first where not all of them fit. */
 export const TrackPriority = {
   /** UNSPECIFIED - Screens first, then who spoke last, then the rest. */
@@ -239,6 +289,11 @@ export interface Resume {
   token: string;
   /** Highest Event.sequence that was seen; what came later is sent again. */
   lastEventSequence: number;
+  /** What to do when the session cannot go on at its node. */
+  move: SessionMove;
+  /** As in Join; read when the session moves. */
+  autoSubscribe: boolean;
+  region: string;
 }
 
 /** The answer to Join and Resume. */
@@ -263,6 +318,11 @@ export interface Joined {
   eventSequence: number;
   /** Name of the node that serves the media, for people and tests. */
   nodeId: string;
+  /**
+   * After Resume: the participant goes on at another node. Both peer connections are opened anew, beside the old ones
+   * where these still carry media; tracks are published again under their ids. Events are numbered anew.
+   */
+  moved: boolean;
 }
 
 export interface IceServer {
@@ -286,6 +346,8 @@ export interface PublishedTrack {
   muted: boolean;
   /** Lowest first; empty without simulcast. */
   encodings: Encoding[];
+  /** Id under which it was published before the session moved, and goes on; empty for a new track. */
+  trackId: string;
 }
 
 export interface PublisherAnswer {
@@ -408,7 +470,13 @@ export interface Event {
     | { $case: "activeSpeakers"; value: ActiveSpeakers }
     | { $case: "connectionQualities"; value: ConnectionQualities }
     | { $case: "mediaReport"; value: MediaReport }
+    | //
+    /** The node is leaving: send Resume with SESSION_MOVE_NOW, and keep the peer connections until the new ones carry media. */
+    { $case: "moveRequested"; value: MoveRequested }
     | undefined;
+}
+
+export interface MoveRequested {
 }
 
 export interface SubscriberOffer {
@@ -1564,7 +1632,7 @@ export const Join: MessageFns<Join> = {
 };
 
 function createBaseResume(): Resume {
-  return { sessionToken: "", token: "", lastEventSequence: 0 };
+  return { sessionToken: "", token: "", lastEventSequence: 0, move: 0, autoSubscribe: false, region: "" };
 }
 
 export const Resume: MessageFns<Resume> = {
@@ -1577,6 +1645,15 @@ export const Resume: MessageFns<Resume> = {
     }
     if (message.lastEventSequence !== 0) {
       writer.uint32(24).uint64(message.lastEventSequence);
+    }
+    if (message.move !== 0) {
+      writer.uint32(32).int32(message.move);
+    }
+    if (message.autoSubscribe !== false) {
+      writer.uint32(40).bool(message.autoSubscribe);
+    }
+    if (message.region !== "") {
+      writer.uint32(50).string(message.region);
     }
     return writer;
   },
@@ -1616,6 +1693,30 @@ export const Resume: MessageFns<Resume> = {
             }
 
             message.lastEventSequence = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.move = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.autoSubscribe = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.region = reader.string();
             continue;
           }
         }
@@ -1675,6 +1776,13 @@ export const Resume: MessageFns<Resume> = {
         : isSet(object.last_event_sequence)
         ? globalThis.Number(object.last_event_sequence)
         : 0,
+      move: isSet(object.move) ? sessionMoveFromJSON(object.move) : 0,
+      autoSubscribe: isSet(object.autoSubscribe)
+        ? globalThis.Boolean(object.autoSubscribe)
+        : isSet(object.auto_subscribe)
+        ? globalThis.Boolean(object.auto_subscribe)
+        : false,
+      region: isSet(object.region) ? globalThis.String(object.region) : "",
     };
   },
 
@@ -1689,6 +1797,15 @@ export const Resume: MessageFns<Resume> = {
     if (message.lastEventSequence !== 0) {
       obj.lastEventSequence = Math.round(message.lastEventSequence);
     }
+    if (message.move !== 0) {
+      obj.move = sessionMoveToJSON(message.move);
+    }
+    if (message.autoSubscribe !== false) {
+      obj.autoSubscribe = message.autoSubscribe;
+    }
+    if (message.region !== "") {
+      obj.region = message.region;
+    }
     return obj;
   },
 
@@ -1700,6 +1817,9 @@ export const Resume: MessageFns<Resume> = {
     message.sessionToken = object.sessionToken ?? "";
     message.token = object.token ?? "";
     message.lastEventSequence = object.lastEventSequence ?? 0;
+    message.move = object.move ?? 0;
+    message.autoSubscribe = object.autoSubscribe ?? false;
+    message.region = object.region ?? "";
     return message;
   },
 };
@@ -1716,6 +1836,7 @@ function createBaseJoined(): Joined {
     eventsReplayed: false,
     eventSequence: 0,
     nodeId: "",
+    moved: false,
   };
 }
 
@@ -1750,6 +1871,9 @@ export const Joined: MessageFns<Joined> = {
     }
     if (message.nodeId !== "") {
       writer.uint32(82).string(message.nodeId);
+    }
+    if (message.moved !== false) {
+      writer.uint32(160).bool(message.moved);
     }
     return writer;
   },
@@ -1847,6 +1971,14 @@ export const Joined: MessageFns<Joined> = {
             message.nodeId = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.moved = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1929,6 +2061,7 @@ export const Joined: MessageFns<Joined> = {
         : isSet(object.node_id)
         ? globalThis.String(object.node_id)
         : "",
+      moved: isSet(object.moved) ? globalThis.Boolean(object.moved) : false,
     };
   },
 
@@ -1964,6 +2097,9 @@ export const Joined: MessageFns<Joined> = {
     if (message.nodeId !== "") {
       obj.nodeId = message.nodeId;
     }
+    if (message.moved !== false) {
+      obj.moved = message.moved;
+    }
     return obj;
   },
 
@@ -1984,6 +2120,7 @@ export const Joined: MessageFns<Joined> = {
     message.eventsReplayed = object.eventsReplayed ?? false;
     message.eventSequence = object.eventSequence ?? 0;
     message.nodeId = object.nodeId ?? "";
+    message.moved = object.moved ?? false;
     return message;
   },
 };
@@ -2239,7 +2376,7 @@ export const PublisherOffer: MessageFns<PublisherOffer> = {
 };
 
 function createBasePublishedTrack(): PublishedTrack {
-  return { mid: "", source: 0, name: "", muted: false, encodings: [] };
+  return { mid: "", source: 0, name: "", muted: false, encodings: [], trackId: "" };
 }
 
 export const PublishedTrack: MessageFns<PublishedTrack> = {
@@ -2258,6 +2395,9 @@ export const PublishedTrack: MessageFns<PublishedTrack> = {
     }
     for (const v of message.encodings) {
       Encoding.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.trackId !== "") {
+      writer.uint32(50).string(message.trackId);
     }
     return writer;
   },
@@ -2315,6 +2455,14 @@ export const PublishedTrack: MessageFns<PublishedTrack> = {
             message.encodings.push(Encoding.decode(reader, reader.uint32()));
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.trackId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2368,6 +2516,11 @@ export const PublishedTrack: MessageFns<PublishedTrack> = {
       encodings: globalThis.Array.isArray(object?.encodings)
         ? object.encodings.map((e: any) => Encoding.fromJSON(e))
         : [],
+      trackId: isSet(object.trackId)
+        ? globalThis.String(object.trackId)
+        : isSet(object.track_id)
+        ? globalThis.String(object.track_id)
+        : "",
     };
   },
 
@@ -2388,6 +2541,9 @@ export const PublishedTrack: MessageFns<PublishedTrack> = {
     if (message.encodings?.length) {
       obj.encodings = message.encodings.map((e) => Encoding.toJSON(e));
     }
+    if (message.trackId !== "") {
+      obj.trackId = message.trackId;
+    }
     return obj;
   },
 
@@ -2401,6 +2557,7 @@ export const PublishedTrack: MessageFns<PublishedTrack> = {
     message.name = object.name ?? "";
     message.muted = object.muted ?? false;
     message.encodings = object.encodings?.map((e) => Encoding.fromPartial(e)) || [];
+    message.trackId = object.trackId ?? "";
     return message;
   },
 };
@@ -4013,6 +4170,9 @@ export const Event: MessageFns<Event> = {
       case "mediaReport":
         MediaReport.encode(message.event.value, writer.uint32(282).fork()).join();
         break;
+      case "moveRequested":
+        MoveRequested.encode(message.event.value, writer.uint32(162).fork()).join();
+        break;
     }
     return writer;
   },
@@ -4169,6 +4329,14 @@ export const Event: MessageFns<Event> = {
             message.event = { $case: "mediaReport", value: MediaReport.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.event = { $case: "moveRequested", value: MoveRequested.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4280,6 +4448,10 @@ export const Event: MessageFns<Event> = {
         ? { $case: "mediaReport", value: MediaReport.fromJSON(object.mediaReport) }
         : isSet(object.media_report)
         ? { $case: "mediaReport", value: MediaReport.fromJSON(object.media_report) }
+        : isSet(object.moveRequested)
+        ? { $case: "moveRequested", value: MoveRequested.fromJSON(object.moveRequested) }
+        : isSet(object.move_requested)
+        ? { $case: "moveRequested", value: MoveRequested.fromJSON(object.move_requested) }
         : undefined,
     };
   },
@@ -4321,6 +4493,8 @@ export const Event: MessageFns<Event> = {
       obj.connectionQualities = ConnectionQualities.toJSON(message.event.value);
     } else if (message.event?.$case === "mediaReport") {
       obj.mediaReport = MediaReport.toJSON(message.event.value);
+    } else if (message.event?.$case === "moveRequested") {
+      obj.moveRequested = MoveRequested.toJSON(message.event.value);
     }
     return obj;
   },
@@ -4428,7 +4602,97 @@ export const Event: MessageFns<Event> = {
         }
         break;
       }
+      case "moveRequested": {
+        if (object.event?.value !== undefined && object.event?.value !== null) {
+          message.event = { $case: "moveRequested", value: MoveRequested.fromPartial(object.event.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseMoveRequested(): MoveRequested {
+  return {};
+}
+
+export const MoveRequested: MessageFns<MoveRequested> = {
+  encode(_: MoveRequested, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveRequested {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveRequested();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<MoveRequested, Uint8Array>
+  async *encodeTransform(
+    source: AsyncIterable<MoveRequested | MoveRequested[]> | Iterable<MoveRequested | MoveRequested[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [MoveRequested.encode(p).finish()];
+        }
+      } else {
+        yield* [MoveRequested.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, MoveRequested>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<MoveRequested> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [MoveRequested.decode(p)];
+        }
+      } else {
+        yield* [MoveRequested.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(_: any): MoveRequested {
+    return {};
+  },
+
+  toJSON(_: MoveRequested): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<MoveRequested>): MoveRequested {
+    return MoveRequested.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<MoveRequested>): MoveRequested {
+    const message = createBaseMoveRequested();
     return message;
   },
 };

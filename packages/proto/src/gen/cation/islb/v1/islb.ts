@@ -13,6 +13,7 @@ import {
   leaveReasonToJSON,
   Node,
   Participant,
+  Room,
   RoomSnapshot,
   Track,
 } from "../../state/v1/state.ts";
@@ -101,6 +102,36 @@ export interface JoinResponse {
     | undefined;
   /** Participant with the same identity that this join replaced; empty when none. */
   replacedParticipantId: string;
+  /** Node that the replaced participant was on, where it is known. */
+  replacedNode: Node | undefined;
+}
+
+export interface MoveParticipantRequest {
+  roomId: string;
+  participantId: string;
+  /** gRPC address of the node that it is to leave. */
+  fromAddress: string;
+  /** Move it only when that node is lost; waits until that is known, for about a lease. */
+  onlyIfLost: boolean;
+  /** Region of the client. */
+  region: string;
+}
+
+/** What a node knows of a room that the store has lost: its own participants, and of other nodes those who publish. */
+export interface RestoreRoomRequest {
+  room: Room | undefined;
+  participants: Participant[];
+  tracks: Track[];
+  /** The node that brings them back. */
+  nodeId: string;
+}
+
+export interface RestoreRoomResponse {
+  /** Where the room stands now. */
+  epoch: number;
+  version: number;
+  /** Participants whose identity somebody else has by now, or that left: the node ends their sessions. */
+  gone: GoneParticipant[];
 }
 
 export interface LeaveRequest {
@@ -108,6 +139,8 @@ export interface LeaveRequest {
   participantId: string;
   epoch: number;
   reason: LeaveReason;
+  /** Node that says so; nothing is changed where the participant is on another one by now. Empty: unchecked. */
+  nodeId: string;
 }
 
 export interface PublishTrackRequest {
@@ -120,6 +153,8 @@ export interface UnpublishTrackRequest {
   roomId: string;
   epoch: number;
   trackId: string;
+  /** As in LeaveRequest. */
+  nodeId: string;
 }
 
 export interface SetTrackMutedRequest {
@@ -1383,7 +1418,13 @@ export const JoinRequest: MessageFns<JoinRequest> = {
 };
 
 function createBaseJoinResponse(): JoinResponse {
-  return { participant: undefined, node: undefined, room: undefined, replacedParticipantId: "" };
+  return {
+    participant: undefined,
+    node: undefined,
+    room: undefined,
+    replacedParticipantId: "",
+    replacedNode: undefined,
+  };
 }
 
 export const JoinResponse: MessageFns<JoinResponse> = {
@@ -1399,6 +1440,9 @@ export const JoinResponse: MessageFns<JoinResponse> = {
     }
     if (message.replacedParticipantId !== "") {
       writer.uint32(34).string(message.replacedParticipantId);
+    }
+    if (message.replacedNode !== undefined) {
+      Node.encode(message.replacedNode, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -1446,6 +1490,14 @@ export const JoinResponse: MessageFns<JoinResponse> = {
             }
 
             message.replacedParticipantId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.replacedNode = Node.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -1502,6 +1554,11 @@ export const JoinResponse: MessageFns<JoinResponse> = {
         : isSet(object.replaced_participant_id)
         ? globalThis.String(object.replaced_participant_id)
         : "",
+      replacedNode: isSet(object.replacedNode)
+        ? Node.fromJSON(object.replacedNode)
+        : isSet(object.replaced_node)
+        ? Node.fromJSON(object.replaced_node)
+        : undefined,
     };
   },
 
@@ -1519,6 +1576,9 @@ export const JoinResponse: MessageFns<JoinResponse> = {
     if (message.replacedParticipantId !== "") {
       obj.replacedParticipantId = message.replacedParticipantId;
     }
+    if (message.replacedNode !== undefined) {
+      obj.replacedNode = Node.toJSON(message.replacedNode);
+    }
     return obj;
   },
 
@@ -1535,12 +1595,490 @@ export const JoinResponse: MessageFns<JoinResponse> = {
       ? RoomSnapshot.fromPartial(object.room)
       : undefined;
     message.replacedParticipantId = object.replacedParticipantId ?? "";
+    message.replacedNode = (object.replacedNode !== undefined && object.replacedNode !== null)
+      ? Node.fromPartial(object.replacedNode)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseMoveParticipantRequest(): MoveParticipantRequest {
+  return { roomId: "", participantId: "", fromAddress: "", onlyIfLost: false, region: "" };
+}
+
+export const MoveParticipantRequest: MessageFns<MoveParticipantRequest> = {
+  encode(message: MoveParticipantRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.roomId !== "") {
+      writer.uint32(10).string(message.roomId);
+    }
+    if (message.participantId !== "") {
+      writer.uint32(18).string(message.participantId);
+    }
+    if (message.fromAddress !== "") {
+      writer.uint32(26).string(message.fromAddress);
+    }
+    if (message.onlyIfLost !== false) {
+      writer.uint32(32).bool(message.onlyIfLost);
+    }
+    if (message.region !== "") {
+      writer.uint32(42).string(message.region);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MoveParticipantRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMoveParticipantRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roomId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.participantId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.fromAddress = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.onlyIfLost = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.region = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<MoveParticipantRequest, Uint8Array>
+  async *encodeTransform(
+    source:
+      | AsyncIterable<MoveParticipantRequest | MoveParticipantRequest[]>
+      | Iterable<MoveParticipantRequest | MoveParticipantRequest[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [MoveParticipantRequest.encode(p).finish()];
+        }
+      } else {
+        yield* [MoveParticipantRequest.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, MoveParticipantRequest>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<MoveParticipantRequest> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [MoveParticipantRequest.decode(p)];
+        }
+      } else {
+        yield* [MoveParticipantRequest.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): MoveParticipantRequest {
+    return {
+      roomId: isSet(object.roomId)
+        ? globalThis.String(object.roomId)
+        : isSet(object.room_id)
+        ? globalThis.String(object.room_id)
+        : "",
+      participantId: isSet(object.participantId)
+        ? globalThis.String(object.participantId)
+        : isSet(object.participant_id)
+        ? globalThis.String(object.participant_id)
+        : "",
+      fromAddress: isSet(object.fromAddress)
+        ? globalThis.String(object.fromAddress)
+        : isSet(object.from_address)
+        ? globalThis.String(object.from_address)
+        : "",
+      onlyIfLost: isSet(object.onlyIfLost)
+        ? globalThis.Boolean(object.onlyIfLost)
+        : isSet(object.only_if_lost)
+        ? globalThis.Boolean(object.only_if_lost)
+        : false,
+      region: isSet(object.region) ? globalThis.String(object.region) : "",
+    };
+  },
+
+  toJSON(message: MoveParticipantRequest): unknown {
+    const obj: any = {};
+    if (message.roomId !== "") {
+      obj.roomId = message.roomId;
+    }
+    if (message.participantId !== "") {
+      obj.participantId = message.participantId;
+    }
+    if (message.fromAddress !== "") {
+      obj.fromAddress = message.fromAddress;
+    }
+    if (message.onlyIfLost !== false) {
+      obj.onlyIfLost = message.onlyIfLost;
+    }
+    if (message.region !== "") {
+      obj.region = message.region;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<MoveParticipantRequest>): MoveParticipantRequest {
+    return MoveParticipantRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<MoveParticipantRequest>): MoveParticipantRequest {
+    const message = createBaseMoveParticipantRequest();
+    message.roomId = object.roomId ?? "";
+    message.participantId = object.participantId ?? "";
+    message.fromAddress = object.fromAddress ?? "";
+    message.onlyIfLost = object.onlyIfLost ?? false;
+    message.region = object.region ?? "";
+    return message;
+  },
+};
+
+function createBaseRestoreRoomRequest(): RestoreRoomRequest {
+  return { room: undefined, participants: [], tracks: [], nodeId: "" };
+}
+
+export const RestoreRoomRequest: MessageFns<RestoreRoomRequest> = {
+  encode(message: RestoreRoomRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.room !== undefined) {
+      Room.encode(message.room, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.participants) {
+      Participant.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.tracks) {
+      Track.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.nodeId !== "") {
+      writer.uint32(34).string(message.nodeId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRoomRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRoomRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.room = Room.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.participants.push(Participant.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tracks.push(Track.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nodeId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RestoreRoomRequest, Uint8Array>
+  async *encodeTransform(
+    source:
+      | AsyncIterable<RestoreRoomRequest | RestoreRoomRequest[]>
+      | Iterable<RestoreRoomRequest | RestoreRoomRequest[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RestoreRoomRequest.encode(p).finish()];
+        }
+      } else {
+        yield* [RestoreRoomRequest.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RestoreRoomRequest>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RestoreRoomRequest> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RestoreRoomRequest.decode(p)];
+        }
+      } else {
+        yield* [RestoreRoomRequest.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RestoreRoomRequest {
+    return {
+      room: isSet(object.room) ? Room.fromJSON(object.room) : undefined,
+      participants: globalThis.Array.isArray(object?.participants)
+        ? object.participants.map((e: any) => Participant.fromJSON(e))
+        : [],
+      tracks: globalThis.Array.isArray(object?.tracks) ? object.tracks.map((e: any) => Track.fromJSON(e)) : [],
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
+    };
+  },
+
+  toJSON(message: RestoreRoomRequest): unknown {
+    const obj: any = {};
+    if (message.room !== undefined) {
+      obj.room = Room.toJSON(message.room);
+    }
+    if (message.participants?.length) {
+      obj.participants = message.participants.map((e) => Participant.toJSON(e));
+    }
+    if (message.tracks?.length) {
+      obj.tracks = message.tracks.map((e) => Track.toJSON(e));
+    }
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RestoreRoomRequest>): RestoreRoomRequest {
+    return RestoreRoomRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreRoomRequest>): RestoreRoomRequest {
+    const message = createBaseRestoreRoomRequest();
+    message.room = (object.room !== undefined && object.room !== null) ? Room.fromPartial(object.room) : undefined;
+    message.participants = object.participants?.map((e) => Participant.fromPartial(e)) || [];
+    message.tracks = object.tracks?.map((e) => Track.fromPartial(e)) || [];
+    message.nodeId = object.nodeId ?? "";
+    return message;
+  },
+};
+
+function createBaseRestoreRoomResponse(): RestoreRoomResponse {
+  return { epoch: 0, version: 0, gone: [] };
+}
+
+export const RestoreRoomResponse: MessageFns<RestoreRoomResponse> = {
+  encode(message: RestoreRoomResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.epoch !== 0) {
+      writer.uint32(8).uint64(message.epoch);
+    }
+    if (message.version !== 0) {
+      writer.uint32(16).uint64(message.version);
+    }
+    for (const v of message.gone) {
+      GoneParticipant.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RestoreRoomResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRestoreRoomResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.uint64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.version = longToNumber(reader.uint64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.gone.push(GoneParticipant.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  // encodeTransform encodes a source of message objects.
+  // Transform<RestoreRoomResponse, Uint8Array>
+  async *encodeTransform(
+    source:
+      | AsyncIterable<RestoreRoomResponse | RestoreRoomResponse[]>
+      | Iterable<RestoreRoomResponse | RestoreRoomResponse[]>,
+  ): AsyncIterable<Uint8Array> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RestoreRoomResponse.encode(p).finish()];
+        }
+      } else {
+        yield* [RestoreRoomResponse.encode(pkt as any).finish()];
+      }
+    }
+  },
+
+  // decodeTransform decodes a source of encoded messages.
+  // Transform<Uint8Array, RestoreRoomResponse>
+  async *decodeTransform(
+    source: AsyncIterable<Uint8Array | Uint8Array[]> | Iterable<Uint8Array | Uint8Array[]>,
+  ): AsyncIterable<RestoreRoomResponse> {
+    for await (const pkt of source) {
+      if (globalThis.Array.isArray(pkt)) {
+        for (const p of (pkt as any)) {
+          yield* [RestoreRoomResponse.decode(p)];
+        }
+      } else {
+        yield* [RestoreRoomResponse.decode(pkt as any)];
+      }
+    }
+  },
+
+  fromJSON(object: any): RestoreRoomResponse {
+    return {
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      gone: globalThis.Array.isArray(object?.gone) ? object.gone.map((e: any) => GoneParticipant.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: RestoreRoomResponse): unknown {
+    const obj: any = {};
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.version !== 0) {
+      obj.version = Math.round(message.version);
+    }
+    if (message.gone?.length) {
+      obj.gone = message.gone.map((e) => GoneParticipant.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RestoreRoomResponse>): RestoreRoomResponse {
+    return RestoreRoomResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RestoreRoomResponse>): RestoreRoomResponse {
+    const message = createBaseRestoreRoomResponse();
+    message.epoch = object.epoch ?? 0;
+    message.version = object.version ?? 0;
+    message.gone = object.gone?.map((e) => GoneParticipant.fromPartial(e)) || [];
     return message;
   },
 };
 
 function createBaseLeaveRequest(): LeaveRequest {
-  return { roomId: "", participantId: "", epoch: 0, reason: 0 };
+  return { roomId: "", participantId: "", epoch: 0, reason: 0, nodeId: "" };
 }
 
 export const LeaveRequest: MessageFns<LeaveRequest> = {
@@ -1556,6 +2094,9 @@ export const LeaveRequest: MessageFns<LeaveRequest> = {
     }
     if (message.reason !== 0) {
       writer.uint32(32).int32(message.reason);
+    }
+    if (message.nodeId !== "") {
+      writer.uint32(42).string(message.nodeId);
     }
     return writer;
   },
@@ -1603,6 +2144,14 @@ export const LeaveRequest: MessageFns<LeaveRequest> = {
             }
 
             message.reason = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.nodeId = reader.string();
             continue;
           }
         }
@@ -1663,6 +2212,11 @@ export const LeaveRequest: MessageFns<LeaveRequest> = {
         : "",
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
       reason: isSet(object.reason) ? leaveReasonFromJSON(object.reason) : 0,
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
     };
   },
 
@@ -1680,6 +2234,9 @@ export const LeaveRequest: MessageFns<LeaveRequest> = {
     if (message.reason !== 0) {
       obj.reason = leaveReasonToJSON(message.reason);
     }
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
     return obj;
   },
 
@@ -1692,6 +2249,7 @@ export const LeaveRequest: MessageFns<LeaveRequest> = {
     message.participantId = object.participantId ?? "";
     message.epoch = object.epoch ?? 0;
     message.reason = object.reason ?? 0;
+    message.nodeId = object.nodeId ?? "";
     return message;
   },
 };
@@ -1836,7 +2394,7 @@ export const PublishTrackRequest: MessageFns<PublishTrackRequest> = {
 };
 
 function createBaseUnpublishTrackRequest(): UnpublishTrackRequest {
-  return { roomId: "", epoch: 0, trackId: "" };
+  return { roomId: "", epoch: 0, trackId: "", nodeId: "" };
 }
 
 export const UnpublishTrackRequest: MessageFns<UnpublishTrackRequest> = {
@@ -1849,6 +2407,9 @@ export const UnpublishTrackRequest: MessageFns<UnpublishTrackRequest> = {
     }
     if (message.trackId !== "") {
       writer.uint32(26).string(message.trackId);
+    }
+    if (message.nodeId !== "") {
+      writer.uint32(34).string(message.nodeId);
     }
     return writer;
   },
@@ -1888,6 +2449,14 @@ export const UnpublishTrackRequest: MessageFns<UnpublishTrackRequest> = {
             }
 
             message.trackId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.nodeId = reader.string();
             continue;
           }
         }
@@ -1949,6 +2518,11 @@ export const UnpublishTrackRequest: MessageFns<UnpublishTrackRequest> = {
         : isSet(object.track_id)
         ? globalThis.String(object.track_id)
         : "",
+      nodeId: isSet(object.nodeId)
+        ? globalThis.String(object.nodeId)
+        : isSet(object.node_id)
+        ? globalThis.String(object.node_id)
+        : "",
     };
   },
 
@@ -1963,6 +2537,9 @@ export const UnpublishTrackRequest: MessageFns<UnpublishTrackRequest> = {
     if (message.trackId !== "") {
       obj.trackId = message.trackId;
     }
+    if (message.nodeId !== "") {
+      obj.nodeId = message.nodeId;
+    }
     return obj;
   },
 
@@ -1974,6 +2551,7 @@ export const UnpublishTrackRequest: MessageFns<UnpublishTrackRequest> = {
     message.roomId = object.roomId ?? "";
     message.epoch = object.epoch ?? 0;
     message.trackId = object.trackId ?? "";
+    message.nodeId = object.nodeId ?? "";
     return message;
   },
 };
@@ -2887,9 +3465,17 @@ export interface IslbService {
   listNodes(request: Empty): Promise<ListNodesResponse>;
   /** Enters a participant and chooses its node. Errors: ROOM_FULL, CLUSTER_FULL, NODE_NOT_FOUND. */
   join(request: JoinRequest): Promise<JoinResponse>;
+  /**
+   * Puts a participant on another node; its id and its tracks stay. Where it is elsewhere already, says where.
+   * Errors: PARTICIPANT_NOT_FOUND, SESSION_REPLACED, PARTICIPANT_REMOVED, SFU_UNAVAILABLE (only_if_lost, and its node
+   * lives), CLUSTER_FULL.
+   */
+  moveParticipant(request: MoveParticipantRequest): Promise<JoinResponse>;
+  /** A node brings back what the store has lost of a room. Idempotent; what is there stays as it is. */
+  restoreRoom(request: RestoreRoomRequest): Promise<RestoreRoomResponse>;
   /** Idempotent: leaving twice is not an error. */
   leave(request: LeaveRequest): Promise<ChangeResponse>;
-  /** Errors: PARTICIPANT_NOT_FOUND, STALE_EPOCH. */
+  /** Errors: PARTICIPANT_NOT_FOUND, PARTICIPANT_MOVED (the participant is on another node than the track), STALE_EPOCH. */
   publishTrack(request: PublishTrackRequest): Promise<ChangeResponse>;
   /** Idempotent. */
   unpublishTrack(request: UnpublishTrackRequest): Promise<ChangeResponse>;
@@ -2942,6 +3528,28 @@ export const IslbServiceDefinition = {
       responseStream: false,
       options: {},
     },
+    /**
+     * Puts a participant on another node; its id and its tracks stay. Where it is elsewhere already, says where.
+     * Errors: PARTICIPANT_NOT_FOUND, SESSION_REPLACED, PARTICIPANT_REMOVED, SFU_UNAVAILABLE (only_if_lost, and its node
+     * lives), CLUSTER_FULL.
+     */
+    moveParticipant: {
+      name: "MoveParticipant",
+      requestType: MoveParticipantRequest as typeof MoveParticipantRequest,
+      requestStream: false,
+      responseType: JoinResponse as typeof JoinResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** A node brings back what the store has lost of a room. Idempotent; what is there stays as it is. */
+    restoreRoom: {
+      name: "RestoreRoom",
+      requestType: RestoreRoomRequest as typeof RestoreRoomRequest,
+      requestStream: false,
+      responseType: RestoreRoomResponse as typeof RestoreRoomResponse,
+      responseStream: false,
+      options: {},
+    },
     /** Idempotent: leaving twice is not an error. */
     leave: {
       name: "Leave",
@@ -2951,7 +3559,7 @@ export const IslbServiceDefinition = {
       responseStream: false,
       options: {},
     },
-    /** Errors: PARTICIPANT_NOT_FOUND, STALE_EPOCH. */
+    /** Errors: PARTICIPANT_NOT_FOUND, PARTICIPANT_MOVED (the participant is on another node than the track), STALE_EPOCH. */
     publishTrack: {
       name: "PublishTrack",
       requestType: PublishTrackRequest as typeof PublishTrackRequest,

@@ -34,6 +34,8 @@ export interface OpenSession {
   /** The room as of the join. */
   room: RoomSnapshot | undefined;
   autoSubscribe: boolean;
+  /** The participant comes from another node: its tracks there go on here. */
+  moved: boolean;
 }
 
 export interface ResumeSession {
@@ -311,7 +313,7 @@ export const SessionUp: MessageFns<SessionUp> = {
 };
 
 function createBaseOpenSession(): OpenSession {
-  return { participant: undefined, room: undefined, autoSubscribe: false };
+  return { participant: undefined, room: undefined, autoSubscribe: false, moved: false };
 }
 
 export const OpenSession: MessageFns<OpenSession> = {
@@ -324,6 +326,9 @@ export const OpenSession: MessageFns<OpenSession> = {
     }
     if (message.autoSubscribe !== false) {
       writer.uint32(24).bool(message.autoSubscribe);
+    }
+    if (message.moved !== false) {
+      writer.uint32(32).bool(message.moved);
     }
     return writer;
   },
@@ -363,6 +368,14 @@ export const OpenSession: MessageFns<OpenSession> = {
             }
 
             message.autoSubscribe = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.moved = reader.bool();
             continue;
           }
         }
@@ -418,6 +431,7 @@ export const OpenSession: MessageFns<OpenSession> = {
         : isSet(object.auto_subscribe)
         ? globalThis.Boolean(object.auto_subscribe)
         : false,
+      moved: isSet(object.moved) ? globalThis.Boolean(object.moved) : false,
     };
   },
 
@@ -431,6 +445,9 @@ export const OpenSession: MessageFns<OpenSession> = {
     }
     if (message.autoSubscribe !== false) {
       obj.autoSubscribe = message.autoSubscribe;
+    }
+    if (message.moved !== false) {
+      obj.moved = message.moved;
     }
     return obj;
   },
@@ -447,6 +464,7 @@ export const OpenSession: MessageFns<OpenSession> = {
       ? RoomSnapshot.fromPartial(object.room)
       : undefined;
     message.autoSubscribe = object.autoSubscribe ?? false;
+    message.moved = object.moved ?? false;
     return message;
   },
 };

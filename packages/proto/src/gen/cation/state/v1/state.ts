@@ -261,6 +261,9 @@ export interface RoomEvent {
     | { $case: "roomEnded"; value: RoomEnded }
     | { $case: "relayPlanChanged"; value: RelayPlanChange }
     | { $case: "batch"; value: RoomEventBatch }
+    | //
+    /** It goes on at another node, under its id; its tracks follow by track_published. */
+    { $case: "participantMoved"; value: Participant }
     | undefined;
   /** With track_published: whose track it is, since the receiver's snapshot need not list a viewer that begins to publish. */
   publisher:
@@ -2432,6 +2435,9 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       case "batch":
         RoomEventBatch.encode(message.change.value, writer.uint32(106).fork()).join();
         break;
+      case "participantMoved":
+        Participant.encode(message.change.value, writer.uint32(162).fork()).join();
+        break;
     }
     if (message.publisher !== undefined) {
       Participant.encode(message.publisher, writer.uint32(82).fork()).join();
@@ -2543,6 +2549,14 @@ export const RoomEvent: MessageFns<RoomEvent> = {
             message.change = { $case: "batch", value: RoomEventBatch.decode(reader, reader.uint32()) };
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.change = { $case: "participantMoved", value: Participant.decode(reader, reader.uint32()) };
+            continue;
+          }
           case 10: {
             if (tag !== 82) {
               break;
@@ -2642,6 +2656,10 @@ export const RoomEvent: MessageFns<RoomEvent> = {
         ? { $case: "relayPlanChanged", value: RelayPlanChange.fromJSON(object.relay_plan_changed) }
         : isSet(object.batch)
         ? { $case: "batch", value: RoomEventBatch.fromJSON(object.batch) }
+        : isSet(object.participantMoved)
+        ? { $case: "participantMoved", value: Participant.fromJSON(object.participantMoved) }
+        : isSet(object.participant_moved)
+        ? { $case: "participantMoved", value: Participant.fromJSON(object.participant_moved) }
         : undefined,
       publisher: isSet(object.publisher) ? Participant.fromJSON(object.publisher) : undefined,
       participantCount: isSet(object.participantCount)
@@ -2679,6 +2697,8 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       obj.relayPlanChanged = RelayPlanChange.toJSON(message.change.value);
     } else if (message.change?.$case === "batch") {
       obj.batch = RoomEventBatch.toJSON(message.change.value);
+    } else if (message.change?.$case === "participantMoved") {
+      obj.participantMoved = Participant.toJSON(message.change.value);
     }
     if (message.publisher !== undefined) {
       obj.publisher = Participant.toJSON(message.publisher);
@@ -2743,6 +2763,12 @@ export const RoomEvent: MessageFns<RoomEvent> = {
       case "batch": {
         if (object.change?.value !== undefined && object.change?.value !== null) {
           message.change = { $case: "batch", value: RoomEventBatch.fromPartial(object.change.value) };
+        }
+        break;
+      }
+      case "participantMoved": {
+        if (object.change?.value !== undefined && object.change?.value !== null) {
+          message.change = { $case: "participantMoved", value: Participant.fromPartial(object.change.value) };
         }
         break;
       }
