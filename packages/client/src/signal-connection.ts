@@ -49,6 +49,8 @@ export class SignalConnection {
   #lastRequestId = 0;
   #closedBy: CationError | undefined;
   #isOpen = false;
+  /** Events behind an answer that began a session, until whoever asked has taken the answer. */
+  #held: Event[] | undefined;
 
   /** Opens a connection. Rejects with `SIGNAL_UNREACHABLE`, after `deadlineMs` at the latest. */
   static async open(
@@ -98,6 +100,13 @@ export class SignalConnection {
     });
   }
 
+  /** Hands on the events that came behind the answer to a join or resume: they belong to the session that it began. */
+  takeHeldEvents(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const event of held) this.#observer.onEvent(event);
+  }
+
   /** Closes and rejects what waits, with `error`. Idempotent. */
   close(code: number, error: CationError): void {
     if (this.#closedBy !== undefined) return;
@@ -111,7 +120,8 @@ export class SignalConnection {
     if (message === undefined) {
       this.close(CloseCode.unreadable, clientError("PROTOCOL_ERROR", "The server sent a message that cannot be read."));
     } else if (message.message?.$case === "event") {
-      this.#observer.onEvent(message.message.value);
+      if (this.#held === undefined) this.#observer.onEvent(message.message.value);
+      else this.#held.push(message.message.value);
     } else if (message.message?.$case === "response") {
       this.#respond(message.message.value);
     }
@@ -129,6 +139,7 @@ export class SignalConnection {
     } else if (result.$case === "error") {
       waiting.reject(serverError(result.value));
     } else {
+      if (result.$case === "joined") this.#held = [];
       waiting.resolve(result);
     }
   }

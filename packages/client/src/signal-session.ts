@@ -239,6 +239,7 @@ export class SignalSession {
     this.#requests.attach(connection);
     this.#schedulePing(connection);
     this.#scheduleRenewal();
+    connection.takeHeldEvents();
   }
 
   #receive(connection: SignalConnection, event: Event): void {

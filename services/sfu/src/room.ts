@@ -399,8 +399,7 @@ export class Room {
   }
 
   #participantMoved({ participantId, nodeId }: Participant): void {
-    const session = this.#sessions.get(participantId)?.session;
-    if (session && nodeId !== this.#deps.nodeId) this.#depart(session);
+    if (nodeId !== this.#deps.nodeId) this.endGone(participantId, LeaveReason.UNSPECIFIED);
   }
 
   #depart(session: ParticipantSession): void {
@@ -427,11 +426,9 @@ export class Room {
 
   /** When it fails, the next report no longer lists the participant, and islb removes the ghost. */
   #tellLeft(participantId: string, reason: LeaveReason): void {
-    // Replaced by islb itself, which has another record in its place.
-    if (reason === LeaveReason.REPLACED) return;
+    // Replaced by islb itself; or the node stops, and islb gives its participants time to go on elsewhere.
+    if (reason === LeaveReason.REPLACED || reason === LeaveReason.NODE_LOST) return;
     const { islb, logger, nodeId } = this.#deps;
-    // A stopped node's participants go on elsewhere: islb gives them time for it.
-    if (reason === LeaveReason.NODE_LOST) return;
     islb
       .leave({ roomId: this.roomId, participantId, epoch: this.epoch, reason, nodeId })
       .catch((error: unknown) =>
