@@ -127,7 +127,7 @@ export class Room {
     return this.#audio;
   }
 
-  /** Sessions of participants that went on at another node and have not let go here. */
+  /** Sessions whose participants are elsewhere by now. */
   get departingCount(): number {
     return this.#moving.departing;
   }
@@ -176,9 +176,9 @@ export class Room {
   endGone(participantId: string, reason: LeaveReason): void {
     const session = this.#sessions.get(participantId)?.session;
     if (!session) return;
-    if (reason === LeaveReason.UNSPECIFIED) return this.#depart(session);
     this.#sessions.delete(participantId);
-    session.end(reason);
+    if (reason === LeaveReason.UNSPECIFIED) this.#moving.depart(session);
+    else session.end(reason);
   }
 
   /** The store has lost records of the room: brings back what is known here. */
@@ -400,11 +400,6 @@ export class Room {
 
   #participantMoved({ participantId, nodeId }: Participant): void {
     if (nodeId !== this.#deps.nodeId) this.endGone(participantId, LeaveReason.UNSPECIFIED);
-  }
-
-  #depart(session: ParticipantSession): void {
-    this.#sessions.delete(session.participantId);
-    this.#moving.depart(session);
   }
 
   #scheduleCount(): void {

@@ -90,7 +90,7 @@ export class ClusterView {
     const { islb, sfuFor } = this.#options;
     const { node, epoch } = await islb.findParticipant({ roomId, participantId });
     const reason = LeaveReason.REMOVED;
-    await islb.leave({ roomId, participantId, epoch, reason });
+    await islb.leave({ roomId, participantId, epoch, reason, nodeId: "" });
     // Its node hears of it by the room's event too; this is sooner, and does not depend on it.
     if (node)
       await sfuFor(node.grpcAddress)
