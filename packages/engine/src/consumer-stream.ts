@@ -1,6 +1,10 @@
 import { networkOrder } from "@cation/rtp/byte-order";
 import type { CodecKind } from "@cation/rtp/payload/codec-kind";
 import { seqOf } from "@cation/rtp/sequence";
+import { HeldStamp } from "./bandwidth/held-records.ts";
+import { PacerClass } from "./bandwidth/pacer.ts";
+import { leaveAnyway, mayLeave } from "./bandwidth/pacing-budget.ts";
+import { recordBytes } from "./bandwidth/record-pacing.ts";
 import type { Consumer } from "./consumer.ts";
 import { ConsumerLayers } from "./consumer-layers.ts";
 import { DropReason } from "./drop-reason.ts";
@@ -54,6 +58,8 @@ export class ConsumerStream {
   target: ProducerStream | undefined;
 
   resentPackets = 0;
+  /** Sent to fill time: packets of before over RTX, or nothing but padding. */
+  paddingPackets = 0;
   nackedPackets = 0;
   keyframeRequests = 0;
   switches = 0;
@@ -259,8 +265,27 @@ export class ConsumerStream {
     const filled = this.rtxSsrc !== 0 ? this.#fillRtxHead(packet, group, number) : this.#fillSameHead(group, number);
     if (!filled) return DropReason.NACK_MISS;
     writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
-    this.resentPackets++;
     return DropReason.NONE;
+  }
+
+  /** The repetition that was written last goes to its receiver, in its turn. */
+  resent(): void {
+    this.resentPackets++;
+    // Without RTX not a bit of it may change.
+    const stamp = this.rtxSsrc === 0 ? HeldStamp.NONE : HeldStamp.NUMBERS;
+    this.#leave(PacerClass.RETRANSMISSION, this.#binding?.group, stamp);
+  }
+
+  /** Payload type of the RTX stream for what is sent now; 0 where there is none. */
+  get rtxPayloadType(): number {
+    const payloadType = this.#binding?.group.payloadType;
+    const codec = this.consumer.params.codecs.find((candidate) => candidate.payloadType === payloadType);
+    return this.rtxSsrc === 0 ? 0 : (codec?.rtxPayloadType ?? 0);
+  }
+
+  /** A packet that had to wait has left: what it carried beside its offsets. */
+  sentWith(number: number, absSendTime: number, transportSequence: number, marker: boolean): void {
+    this.#stamps?.put(number, absSendTime, transportSequence, marker);
   }
 
   /** Whether one more packet may be sent again in this round trip. */
@@ -279,7 +304,8 @@ export class ConsumerStream {
     this.dropSource();
     this.dropTarget();
     if (this.packets > 0) this.transport.retireNumbers(this.ssrc, this.rewriter.highestOut + 1);
-    if (this.rtxSsrc !== 0 && this.resentPackets > 0) this.transport.retireNumbers(this.rtxSsrc, this.nextRtxNumber);
+    if (this.rtxSsrc !== 0 && this.resentPackets + this.paddingPackets > 0)
+      this.transport.retireNumbers(this.rtxSsrc, this.nextRtxNumber);
     this.#place.leave();
     this.#unbind();
   }
@@ -318,8 +344,36 @@ export class ConsumerStream {
     writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
     this.#countPacket(packet.payloadBytes);
     if (packet.keyframeStart) place.setDouble(StreamDouble.LAST_KEYFRAME_US, packet.arrivalUs);
-    this.#stamps?.put(number, head.absSendTime, head.transportSequence, marksNext);
+    this.#leaveWith(group, number, head, marksNext);
     place.flag(StreamFlag.MARKS_NEXT, false);
+  }
+
+  get #class(): PacerClass {
+    return this.source?.producer.params.kind === "audio" ? PacerClass.AUDIO : PacerClass.VIDEO;
+  }
+
+  /** The packet that was written last leaves, now or later; with RTX nothing has to be remembered of it. */
+  #leaveWith(group: ForwardGroup, number: number, head: RtpRecordHead, forcedMarker: boolean): void {
+    const stamps = this.#stamps;
+    if (stamps === undefined) this.#leave(this.#class, group, HeldStamp.NUMBERS);
+    else if (this.#leave(this.#class, group, HeldStamp.NUMBERS_REMEMBERED)) {
+      stamps.put(number, head.absSendTime, head.transportSequence, forcedMarker);
+    }
+  }
+
+  /** Sees to it that the record that was written last leaves when it may. True where that is now. */
+  #leave(packetClass: PacerClass, group: ForwardGroup | undefined, stamp: HeldStamp): boolean {
+    const { transport } = this;
+    const { transports, nowUs, pacing } = this.#context;
+    const bytes = recordBytes(transport.batch, transport.batch.count - 1);
+    if (packetClass === PacerClass.AUDIO) {
+      leaveAnyway(transports.f64, transport.row, bytes);
+      return true;
+    }
+    if (group === undefined || mayLeave(transports.f64, transport.row, bytes, nowUs)) return true;
+    const { transportCcOffset, absSendTimeOffset } = group.key.plan;
+    pacing.hold(transport, packetClass, transportCcOffset, absSendTimeOffset, stamp);
+    return false;
   }
 
   #countPacket(payloadBytes: number): void {
@@ -393,6 +447,7 @@ export class ConsumerStream {
     writeRtpRecord(this.transport, packet, plan, this.#mid, head);
     head.filler = false;
     this.#countPacket(0);
+    this.#leave(this.#class, group, HeldStamp.NUMBERS);
     return reason;
   }
 

@@ -42,8 +42,32 @@ export class Retransmitter {
     resent.pictureId = pictureId;
     resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
     const sent = stream.resend(resent, number, segment);
-    if (sent === DropReason.NONE) stream.resends.note(number, nowMs);
+    if (sent !== DropReason.NONE) return sent;
+    stream.resent();
+    stream.resends.note(number, nowMs);
     return sent;
+  }
+
+  /**
+   * Writes a packet that the receiver has already into its RTX stream, to fill time; the record is the last of the batch. Only one
+   * with at least so many bytes of payload.
+   */
+  repeat(stream: ConsumerStream, sequenceNumber: number, minBytes: number): DropReason {
+    const number = stream.numberOf(sequenceNumber);
+    const segment = number < 0 ? undefined : stream.rewriter.segmentOf(number);
+    if (segment === undefined) return DropReason.NACK_MISS;
+    const history = stream.historyOf(segment.sourceKey);
+    const entry = history === undefined ? -1 : history.find(number - segment.sequenceOffset);
+    if (history === undefined || entry < 0) return DropReason.NACK_MISS;
+    const pictureId = history.pictureIdOf(entry);
+    if (leavesOut(segment, pictureId)) return DropReason.NACK_MISS;
+    const loaded = this.#load(history.slotOf(entry), history.generationOf(entry));
+    if (loaded !== DropReason.NONE) return loaded;
+    const { resent } = this.#context;
+    if (resent.payloadBytes < minBytes) return DropReason.NACK_MISS;
+    resent.pictureId = pictureId;
+    resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
+    return stream.resend(resent, number, segment);
   }
 
   /** Points the engine's second packet at what a slot holds, as it was when it was forwarded. */

@@ -19,6 +19,7 @@ const POLL_US = 25_000;
 const LOSS_INTERVAL_US = 1_000_000;
 const RTT_MESSAGES = 32;
 const PACING_FACTOR = 1.5;
+const AMPLE_RATIO = 1.5;
 /** A queue that an overuse left is drained at a lower rate: by all of it where packets wait this long. */
 const DRAIN_FULL_US = 500_000;
 const DRAIN_MIN_RATIO = 0.3;
@@ -90,6 +91,8 @@ export class SendSideBandwidthEstimator {
   #lossWindowUs = Number.NEGATIVE_INFINITY;
   #expectedPackets = 0;
   #lostPackets = 0;
+  #wantedBps = 0;
+  #heard = false;
 
   /** `batch` is scratch memory, which all estimators of a thread may share. */
   constructor(config: BandwidthConfig, batch: FeedbackBatch) {
@@ -119,7 +122,8 @@ export class SendSideBandwidthEstimator {
   onUntrackedSent(bytes: number, sentUs: number): void {
     this.#alr.onSent(bytes, sentUs);
     this.#probes.setAlr(this.#alr.sinceUs, sentUs);
-    this.#target.backoff.onSent(sentUs);
+    // Silence means something only from a receiver that speaks.
+    if (this.#heard) this.#target.backoff.onSent(sentUs);
   }
 
   /** Transport-wide feedback; `reader` stands at its start. */
@@ -127,6 +131,7 @@ export class SendSideBandwidthEstimator {
     const batch = this.#batch;
     if (!this.#adapter.read(reader, batch, nowUs)) return;
     this.#feedbackSeen = true;
+    this.#heard = true;
     this.#measureRtt(nowUs);
     this.#measureLoss(nowUs);
     const calm = this.#delay.detector.usage === BandwidthUsage.NORMAL && this.#drainingSinceUs < 0;
@@ -151,6 +156,7 @@ export class SendSideBandwidthEstimator {
 
   /** Receiver report: share lost (0 … 1) since the last one; `rttUs` 0 where it is not known. Unused once feedback comes. */
   onReceiverReport(fractionLost: number, rttUs: number, nowUs: number): void {
+    this.#heard = true;
     if (this.#feedbackSeen) return;
     if (rttUs > 0) this.rttUs = rttUs;
     this.lossRatio = fractionLost;
@@ -174,6 +180,7 @@ export class SendSideBandwidthEstimator {
 
   /** What all subscriptions of the transport would take at their best: probes go after it. 0 where that is not known. */
   setWanted(wantedBps: number, nowUs: number): void {
+    this.#wantedBps = wantedBps;
     this.#probes.setWanted(wantedBps, nowUs);
   }
 
@@ -206,6 +213,12 @@ export class SendSideBandwidthEstimator {
   /** Rate at which the pacer lets packets go. */
   get pacingBps(): number {
     return PACING_FACTOR * this.targetBps;
+  }
+
+  /** Whether the path carries clearly more than all that is wanted, and nothing waits on it: bursts do no harm. */
+  get ample(): boolean {
+    const calm = this.#delay.usage === BandwidthUsage.NORMAL && this.#drainingSinceUs < 0;
+    return calm && this.#wantedBps > 0 && this.estimateBps >= AMPLE_RATIO * this.#wantedBps;
   }
 
   /** Rate up to which padding shall fill what media leaves: only while the rate is being raised again after loss. */
