@@ -236,8 +236,8 @@ describe("pacing", () => {
     expect(rtx).toBeGreaterThan(2);
     expect(setup.video.streams[0].paddingPackets).toBe(rtx);
     const state = fixture.engine.bandwidthState(VIEWER);
-    expect(state?.probes).toBeGreaterThanOrEqual(2);
-    expect(state?.estimateBps).toBeGreaterThan(1_000_000);
+    expect(state?.probes).toBeGreaterThanOrEqual(1);
+    expect(state?.estimateBps).toBeGreaterThan(800_000);
     expect(state?.feedback.unknown).toBe(0);
   });
 });
