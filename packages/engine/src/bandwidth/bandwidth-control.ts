@@ -50,12 +50,18 @@ export class BandwidthControl {
   changed(bandwidth: TransportBandwidth, nowUs: number): void {
     bandwidth.updatePacer(nowUs);
     if (bandwidth.pacer.busy) this.activate(bandwidth, nowUs);
+    this.#allocate(bandwidth, nowUs);
     if (!bandwidth.takeChange(nowUs)) return;
     const { transport, estimator } = bandwidth;
     const { estimateBps, targetBps } = estimator;
-    const { config, events } = this.#context;
-    if (bandwidth.hasFeedback && config.allocateByEstimate) this.#context.retarget(transport, targetBps, nowUs);
-    events.bandwidth(transport.handle, { estimateBps, targetBps });
+    this.#context.events.bandwidth(transport.handle, { estimateBps, targetBps });
+  }
+
+  #allocate(bandwidth: TransportBandwidth, nowUs: number): void {
+    if (!this.#context.config.allocateByEstimate) return;
+    const { transport } = bandwidth;
+    const targetBps = bandwidth.allocatedBps(nowUs);
+    if (targetBps !== transport.allocator.targetBps) this.#context.retarget(transport, targetBps, nowUs);
   }
 
   /** A pacer has something to do. */

@@ -18,7 +18,10 @@ import { BandwidthUsage } from "./trendline-estimator.ts";
 const POLL_US = 25_000;
 const LOSS_INTERVAL_US = 1_000_000;
 const RTT_MESSAGES = 32;
-const PACING_FACTOR = 1.5;
+/** Little above the estimate: what waits, waits here and not on the path, where it would be taken for overuse. */
+const PACING_FACTOR = 1.2;
+/** Delays that lie further apart than this say nothing of a rate over 300 ms. */
+const STEADY_SPREAD_US = 30_000;
 const AMPLE_RATIO = 1.5;
 /** A queue that an overuse left is drained at a lower rate: by all of it where packets wait this long. */
 const DRAIN_FULL_US = 500_000;
@@ -33,7 +36,7 @@ export interface BandwidthConfig {
   readonly maxBps: number;
 }
 
-export const DEFAULT_BANDWIDTH: BandwidthConfig = { startBps: 300_000, minBps: 30_000, maxBps: 30_000_000 };
+export const DEFAULT_BANDWIDTH: BandwidthConfig = { startBps: 600_000, minBps: 30_000, maxBps: 30_000_000 };
 
 /** What statistics show of an estimator. */
 export interface BandwidthState {
@@ -144,7 +147,7 @@ export class SendSideBandwidthEstimator {
     const decreases = this.#delay.decreases;
     this.#delay.rateControl.queued = this.#queue.usage !== BandwidthUsage.NORMAL;
     const queueUsage = this.#drainingSinceUs < 0 ? this.#queue.usage : BandwidthUsage.NORMAL;
-    const update = this.#delay.update(batch, queueUsage, this.#acknowledged.rateBps, probeBps, nowUs);
+    const update = this.#delay.update(batch, queueUsage, this.#throughputBps(), probeBps, nowUs);
     const delayBps = this.#delay.rateControl.rateBps;
     if (update === DelayUpdate.BY_PROBE) this.#target.setByProbe(delayBps);
     if (update !== DelayUpdate.NONE) this.#target.setDelayBased(delayBps);
@@ -301,6 +304,13 @@ export class SendSideBandwidthEstimator {
     if (capacityBps < this.#acknowledged.rateBps) return -1;
     this.#delay.rateControl.onCapacity(capacityBps);
     return probeBps;
+  }
+
+  /** What arrives; while packets wait on the path, what it carries now, whatever was sent in the second before. */
+  #throughputBps(): number {
+    const { rateBps, recentBps } = this.#acknowledged;
+    const queued = this.#queue.usage !== BandwidthUsage.NORMAL && this.#queue.spreadUs < STEADY_SPREAD_US;
+    return queued && recentBps >= 0 ? recentBps : rateBps;
   }
 
   #drain(decreased: boolean, nowUs: number): void {

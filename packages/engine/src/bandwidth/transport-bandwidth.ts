@@ -15,6 +15,8 @@ import { SendSideBandwidthEstimator } from "./send-side-bandwidth-estimator.ts";
 const TELL_RATIO = 0.02;
 const TELL_US = 1_000_000;
 
+/** Time after which feedback that was promised is not waited for any more. */
+const PATIENCE_US = 5_000_000;
 /** While the client has said nothing of its path, what the first pictures need is spread at this rate. */
 const UNHEARD_BPS = 5_000_000;
 /** Time's worth of bytes that may leave at once; more where the path carries clearly more than is wanted. */
@@ -43,6 +45,7 @@ export class TransportBandwidth implements PacerOutput, SentLogReader {
   pacerDueUs = Number.POSITIVE_INFINITY;
 
   readonly #sentLog: SentLog;
+  readonly #openedUs: number;
   readonly #startBps: number;
   readonly #budget: PacingBudget;
   readonly #pacing: RecordPacing;
@@ -55,6 +58,7 @@ export class TransportBandwidth implements PacerOutput, SentLogReader {
   #lostPackets = 0;
 
   constructor(context: EngineContext, transport: EngineTransport, batch: FeedbackBatch) {
+    this.#openedUs = context.nowUs;
     const { config, sentLog, transports, pacing } = context;
     this.transport = transport;
     this.#sentLog = sentLog;
@@ -120,6 +124,15 @@ export class TransportBandwidth implements PacerOutput, SentLogReader {
   poll(nowUs: number): void {
     this.takeSent();
     this.estimator.poll(nowUs);
+  }
+
+  /**
+   * What is to be sent on it: what the path is known to carry, at first the start rate; infinite where a client who promised feedback
+   * has sent none for long.
+   */
+  allocatedBps(nowUs: number): number {
+    if (this.hasFeedback || nowUs - this.#openedUs < PATIENCE_US) return this.estimator.targetBps;
+    return Number.POSITIVE_INFINITY;
   }
 
   /** Brings the pacer up to date with the estimate. */
