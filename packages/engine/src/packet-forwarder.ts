@@ -61,9 +61,7 @@ export class PacketForwarder {
 
   /** The record that was written last waits for its turn. */
   #hold(stream: ConsumerStream, group: ForwardGroup): void {
-    const { transportCcOffset, absSendTimeOffset } = group.key.plan;
-    const { pacing } = this.#context;
-    pacing.hold(stream.transport, PacerClass.VIDEO, transportCcOffset, absSendTimeOffset, HeldStamp.NUMBERS);
+    this.#context.pacing.hold(stream.transport, PacerClass.VIDEO, group.key.plan, HeldStamp.NUMBERS);
   }
 
   /** Copies the template into the sink's batch and patches what the stream has of its own. */

@@ -39,10 +39,11 @@ if (values.help || positionals[0] !== "bwe") {
 const scenarios = await chosenScenarios();
 const seeds = values.seeds.split(",").map(Number);
 const results: ClientResult[] = [];
-let samples: ClientSample[] = [];
+const lastRun: { samples: ClientSample[] } = { samples: [] };
 for (const scenario of scenarios) {
   for (const seed of seeds) {
-    samples = [];
+    const samples: ClientSample[] = [];
+    lastRun.samples = samples;
     const result = new ClientRun(scenario, seed, (sample) => samples.push(sample)).run();
     results.push(result);
     const broken = brokenClientBounds(result).join(", ");
@@ -51,7 +52,7 @@ for (const scenario of scenarios) {
 }
 const page = values.out ?? (values.trace === undefined ? undefined : `${values.trace}.html`);
 if (page !== undefined) {
-  await writeFile(page, drawRun(`${scenarios.at(-1)?.name}, seed ${seeds.at(-1)}`, samples));
+  await writeFile(page, drawRun(`${scenarios.at(-1)?.name}, seed ${seeds.at(-1)}`, lastRun.samples));
   console.log(`drawn: ${page}`);
 }
 if (values.json) console.log(JSON.stringify(results));

@@ -3,10 +3,12 @@ import type { ConsumerStream } from "../consumer-stream.ts";
 import { DropReason } from "../drop-reason.ts";
 import type { EngineContext } from "../engine-context.ts";
 import type { EngineTransport } from "../engine-transport.ts";
+import type { ExtensionPlan } from "../extension-plan.ts";
 import { SEND_PREFIX_OFFSET, SEND_RECORD_BYTES } from "../send-batch.ts";
 import type { SendBatch } from "../send-batch.ts";
 import { HeldRecords, HeldStamp } from "./held-records.ts";
-import type { PacerClass } from "./pacer.ts";
+import { PacerClass } from "./pacer.ts";
+import { leaveAnyway, mayLeave } from "./pacing-budget.ts";
 import { writePaddingRecord } from "./padding-record.ts";
 import { isTracked, sendToken, sequenceOfToken } from "./send-token.ts";
 
@@ -41,21 +43,27 @@ export class RecordPacing {
     return this.#held.count;
   }
 
+  /** Sees to it that the record that was written last leaves when it may. True where that is now. */
+  leave(transport: EngineTransport, packetClass: PacerClass, plan: ExtensionPlan, stamp: HeldStamp): boolean {
+    const { transports, nowUs } = this.#context;
+    const bytes = recordBytes(transport.batch, transport.batch.count - 1);
+    if (packetClass === PacerClass.AUDIO) {
+      leaveAnyway(transports.f64, transport.row, bytes);
+      return true;
+    }
+    if (mayLeave(transports.f64, transport.row, bytes, nowUs)) return true;
+    this.hold(transport, packetClass, plan, stamp);
+    return false;
+  }
+
   /**
-   * Takes the record that was written last (with its number) back: it waits for its turn. The offsets are those of
-   * ExtensionPlan, from the start of the RTP header; -1 for none.
+   * Takes the record that was written last (with its number) back: it waits for its turn. Its header was laid out by `plan`.
    */
-  hold(
-    transport: EngineTransport,
-    packetClass: PacerClass,
-    transportCcOffset: number,
-    absSendTimeOffset: number,
-    stamp: HeldStamp,
-  ): void {
+  hold(transport: EngineTransport, packetClass: PacerClass, plan: ExtensionPlan, stamp: HeldStamp): void {
     const { batch, bandwidth } = transport;
     const record = --batch.count;
     if (isTracked(batch.u32[record * RECORD_WORDS + 6])) transport.returnTransportSequence();
-    const index = this.#held.put(batch, record, byteOf(transportCcOffset), byteOf(absSendTimeOffset), stamp);
+    const index = this.#held.put(batch, record, byteOf(plan.transportCcOffset), byteOf(plan.absSendTimeOffset), stamp);
     if (index < 0 || bandwidth === undefined) {
       this.#context.drops.add(DropReason.PACER_FULL);
       if (index >= 0) this.#held.release(index);
