@@ -111,6 +111,8 @@ const engine = new Engine({
   store: io.store,
   random: { nextUint32: () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) },
   handler: { onProducerStream: () => undefined },
+  // Without feedback nothing is known of the paths, and everything is to be sent.
+  config: { allocateByEstimate: false },
 });
 const noDtls: DtlsProvider = {
   backend: "werift",

@@ -26,7 +26,14 @@ const sink = {
     this.batch.count = 0;
   },
 };
-const engine = new Engine({ store, random: new CountingRandom(1), handler: { onProducerStream() {} } });
+/** Batches are handed over in no time here: nothing shall wait for its turn. */
+const bandwidth = { startBps: 1_000_000_000, minBps: 30_000, maxBps: 1_000_000_000 };
+const engine = new Engine({
+  store,
+  random: new CountingRandom(1),
+  handler: { onProducerStream() {} },
+  config: { bandwidth },
+});
 const batch = new ReceiveBatch(PACKETS_PER_BATCH);
 let sequenceNumber = 0;
 let nowUs = 1_000_000;

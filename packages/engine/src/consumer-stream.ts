@@ -1,6 +1,7 @@
 import { networkOrder } from "@cation/rtp/byte-order";
 import type { CodecKind } from "@cation/rtp/payload/codec-kind";
-import { seqOf } from "@cation/rtp/sequence";
+import { HeldStamp } from "./bandwidth/held-records.ts";
+import { PacerClass } from "./bandwidth/pacer.ts";
 import type { Consumer } from "./consumer.ts";
 import { ConsumerLayers } from "./consumer-layers.ts";
 import { DropReason } from "./drop-reason.ts";
@@ -13,6 +14,7 @@ import type { PacketHistory } from "./packet-history.ts";
 import type { Producer } from "./producer.ts";
 import type { ProducerStream } from "./producer-stream.ts";
 import { ReceiverView } from "./receiver-view.ts";
+import { fillRtxHead, fillSameHead } from "./resend-head.ts";
 import { ResendLog } from "./resend-log.ts";
 import type { RewriteSegment } from "./rewrite-segments.ts";
 import { writeRtpRecord } from "./rtp-record.ts";
@@ -54,6 +56,8 @@ export class ConsumerStream {
   target: ProducerStream | undefined;
 
   resentPackets = 0;
+  /** Sent to fill time: packets of before over RTX, or nothing but padding. */
+  paddingPackets = 0;
   nackedPackets = 0;
   keyframeRequests = 0;
   switches = 0;
@@ -78,8 +82,6 @@ export class ConsumerStream {
   #targetIndex = -1;
   /** Numbers below cannot be made again: they were sent with another producer's parameters. */
   #firstResendable = 0;
-  #resendWindowUs = Number.NEGATIVE_INFINITY;
-  #resendsInWindow = 0;
   /** First number of the present source, and packets sent before it. */
   #firstNumber = 0;
   #packetsBefore = 0;
@@ -256,22 +258,34 @@ export class ConsumerStream {
     head.pictureId = rewritesPicture ? (packet.pictureId + segment.pictureIdOffset) & 0x7fff : -1;
     head.tl0PictureIndex = (packet.tl0PictureIndex + segment.tl0Offset) & 0xff;
     head.frameNumberOffset = group.rewritesFrameNumbers ? segment.pictureIdOffset : 0;
-    const filled = this.rtxSsrc !== 0 ? this.#fillRtxHead(packet, group, number) : this.#fillSameHead(group, number);
+    const filled =
+      this.#stamps === undefined
+        ? fillRtxHead(this.#context, this, packet, group, number)
+        : fillSameHead(this.#context, this, group, number, this.#stamps);
     if (!filled) return DropReason.NACK_MISS;
     writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
-    this.resentPackets++;
     return DropReason.NONE;
   }
 
-  /** Whether one more packet may be sent again in this round trip. */
-  takeResend(nowUs: number, rttUs: number): boolean {
-    if (nowUs - this.#resendWindowUs >= rttUs) {
-      this.#resendWindowUs = nowUs;
-      this.#resendsInWindow = 0;
-    }
-    if (this.#resendsInWindow >= this.#context.config.resendPacketsPerRtt) return false;
-    this.#resendsInWindow++;
-    return true;
+  /** The repetition that was written last goes to its receiver, in its turn. */
+  resent(): void {
+    this.resentPackets++;
+    // Without RTX not a bit of it may change.
+    const stamp = this.rtxSsrc === 0 ? HeldStamp.NONE : HeldStamp.NUMBERS;
+    const plan = this.#binding?.group.key.plan;
+    if (plan !== undefined) this.#context.pacing.leave(this.transport, PacerClass.RETRANSMISSION, plan, stamp);
+  }
+
+  /** Payload type of the RTX stream for what is sent now; 0 where there is none. */
+  get rtxPayloadType(): number {
+    const payloadType = this.#binding?.group.payloadType;
+    const codec = this.consumer.params.codecs.find((candidate) => candidate.payloadType === payloadType);
+    return this.rtxSsrc === 0 ? 0 : (codec?.rtxPayloadType ?? 0);
+  }
+
+  /** A packet that had to wait has left: what it carried beside its offsets. */
+  sentWith(number: number, absSendTime: number, transportSequence: number, marker: boolean): void {
+    this.#stamps?.put(number, absSendTime, transportSequence, marker);
   }
 
   /** Gives its numbers back to the transport, which never uses them again. */
@@ -279,7 +293,8 @@ export class ConsumerStream {
     this.dropSource();
     this.dropTarget();
     if (this.packets > 0) this.transport.retireNumbers(this.ssrc, this.rewriter.highestOut + 1);
-    if (this.rtxSsrc !== 0 && this.resentPackets > 0) this.transport.retireNumbers(this.rtxSsrc, this.nextRtxNumber);
+    if (this.rtxSsrc !== 0 && this.resentPackets + this.paddingPackets > 0)
+      this.transport.retireNumbers(this.rtxSsrc, this.nextRtxNumber);
     this.#place.leave();
     this.#unbind();
   }
@@ -318,8 +333,22 @@ export class ConsumerStream {
     writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
     this.#countPacket(packet.payloadBytes);
     if (packet.keyframeStart) place.setDouble(StreamDouble.LAST_KEYFRAME_US, packet.arrivalUs);
-    this.#stamps?.put(number, head.absSendTime, head.transportSequence, marksNext);
+    // With RTX nothing has to be remembered of it.
+    const stamps = this.#stamps;
+    const left = this.#leave(group, stamps === undefined ? HeldStamp.NUMBERS : HeldStamp.NUMBERS_REMEMBERED);
+    if (left) stamps?.put(number, head.absSendTime, head.transportSequence, marksNext);
     place.flag(StreamFlag.MARKS_NEXT, false);
+  }
+
+  /** The packet that was written last leaves, now or later. True where that is now. */
+  #leave(group: ForwardGroup, stamp: HeldStamp): boolean {
+    const isAudio = this.consumer.producer.params.kind === "audio";
+    return this.#context.pacing.leave(
+      this.transport,
+      isAudio ? PacerClass.AUDIO : PacerClass.VIDEO,
+      group.key.plan,
+      stamp,
+    );
   }
 
   #countPacket(payloadBytes: number): void {
@@ -346,40 +375,6 @@ export class ConsumerStream {
     return head;
   }
 
-  /** Head of a packet in the RTX stream (RFC 4588 §4). False where the receiver has no payload type for it. */
-  #fillRtxHead(packet: IncomingPacket, group: ForwardGroup, original: number): boolean {
-    const payloadType = group.key.payloads.outgoingRtxOf(packet.payloadType);
-    if (payloadType < 0) return false;
-    const head = this.#context.head;
-    const number = this.nextRtxNumber++;
-    head.ssrc = this.rtxSsrc;
-    head.payloadType = payloadType;
-    head.sequenceNumber = number & 0xffff;
-    head.rollover = Math.floor(number / 0x1_0000);
-    head.originalSequence = original & 0xffff;
-    head.absSendTime = this.#context.absSendTime;
-    if (group.key.plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
-    return true;
-  }
-
-  /** Head of a packet that goes out once more as it was. False where it is not remembered how it was. */
-  #fillSameHead(group: ForwardGroup, number: number): boolean {
-    const stamps = this.#stamps;
-    const entry = stamps === undefined ? -1 : stamps.find(number);
-    if (stamps === undefined || entry < 0) return false;
-    const head = this.#context.head;
-    head.ssrc = this.ssrc;
-    head.payloadType = group.payloadType;
-    head.marker = head.marker || stamps.forcedMarkerOf(entry);
-    head.sequenceNumber = number & 0xffff;
-    head.rollover = Math.floor(number / 0x1_0000);
-    head.originalSequence = -1;
-    head.absSendTime = stamps.absSendTimeOf(entry);
-    head.transportSequence = stamps.transportSequenceOf(entry);
-    this.transport.bandwidth?.onSentAgain(seqOf(head.transportSequence));
-    return true;
-  }
-
   /** Sends nothing of a packet; where its number is already known to be missing, padding takes the number. */
   #leaveOut(packet: IncomingPacket, group: ForwardGroup, reason: DropReason): DropReason {
     if (this.rewriter.drop(packet)) return reason;
@@ -393,6 +388,7 @@ export class ConsumerStream {
     writeRtpRecord(this.transport, packet, plan, this.#mid, head);
     head.filler = false;
     this.#countPacket(0);
+    this.#leave(group, HeldStamp.NUMBERS);
     return reason;
   }
 

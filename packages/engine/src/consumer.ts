@@ -120,8 +120,9 @@ export class Consumer {
   applyAllocation(nowUs: number): void {
     const item = this.allocation;
     if (item === undefined || item.reason === AllocationReason.PAUSED) return;
-    // Nothing is being sent yet: whatever comes first may pass, until it is known what it costs.
-    if (item.reason === AllocationReason.NO_SOURCE) {
+    // Nothing is being sent yet: whatever comes first may pass, until it is known what it costs. Without an estimate all may.
+    const unlimited = this.transport.allocator.targetBps === Number.POSITIVE_INFINITY && item.spatialId !== NOTHING;
+    if (unlimited || item.reason === AllocationReason.NO_SOURCE) {
       this.setAllocatedLayers(ALL_SPATIAL_LAYERS, ALL_TEMPORAL_LAYERS, nowUs);
     } else {
       this.setAllocatedLayers(item.spatialId, item.temporalId, nowUs);

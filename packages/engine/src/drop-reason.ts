@@ -60,6 +60,12 @@ export const DropReason = {
   SEND_SOCKET_ERROR: 27,
   /** Of a layer inside the stream (SVC) that the receiver does not get. */
   LAYER: 28,
+  /** Too many packets wait for their turn on the way to the receiver. */
+  PACER_FULL: 29,
+  /** Has waited for its turn for too long. */
+  PACER_AGED: 30,
+  /** The slot had been written again before it was the packet's turn. */
+  PACER_SLOT_OVERWRITTEN: 31,
 } as const;
 export type DropReason = (typeof DropReason)[keyof typeof DropReason];
 

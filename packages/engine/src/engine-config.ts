@@ -48,7 +48,7 @@ export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   cachePackets: 512,
   resendLimit: 8,
   resendPacketsPerRtt: 256,
-  allocateByEstimate: false,
+  allocateByEstimate: true,
   demandHoldUs: 3_000_000,
   ssrcBurst: 32,
   bandwidth: DEFAULT_BANDWIDTH,

@@ -2,6 +2,7 @@ import { BandwidthControl } from "./bandwidth/bandwidth-control.ts";
 import type { ArrivalReporters } from "./bandwidth/arrival-reporters.ts";
 import { DemandWatcher } from "./demand/demand-watcher.ts";
 import { SentLog } from "./bandwidth/sent-log.ts";
+import { RecordPacing } from "./bandwidth/record-pacing.ts";
 import type { EngineConfig } from "./engine-config.ts";
 import type { EngineEvents } from "./engine-events.ts";
 import type { DropCounters } from "./drop-reason.ts";
@@ -14,6 +15,7 @@ import type { PacketStore } from "./packet-store.ts";
 import type { QualityCounters } from "./quality-counters.ts";
 import type { Random } from "./random.ts";
 import { RtpRecordHead } from "./rtp-record.ts";
+import { Retransmitter } from "./retransmitter.ts";
 import type { SinkSet } from "./sink-set.ts";
 import { SlotIndex } from "./slot-index.ts";
 import { StreamTable } from "./stream-table.ts";
@@ -40,6 +42,8 @@ export class EngineContext {
   readonly head = new RtpRecordHead();
   readonly demand: DemandWatcher;
   readonly forwarder = new PacketForwarder(this);
+  readonly retransmitter = new Retransmitter(this);
+  readonly pacing = new RecordPacing(this);
   readonly transports = new TransportTable();
   readonly sentLog = new SentLog(this.transports);
   /** Rows of outgoing streams that no source feeds. */
@@ -48,7 +52,8 @@ export class EngineContext {
   reportDueUs = Number.POSITIVE_INFINITY;
   /** When the allocation of any transport is due. */
   allocationDueUs = Number.POSITIVE_INFINITY;
-  /** Time of the present call as abs-send-time (24 bits). */
+  /** Time of the present call, also as abs-send-time (24 bits). */
+  nowUs = 0;
   absSendTime = 0;
 
   #sourceKey = 0;
@@ -74,9 +79,7 @@ export class EngineContext {
     this.feedback = feedback;
     this.arrivals = arrivals;
     this.quality = quality;
-    this.bandwidth = new BandwidthControl(config.bandwidth, events, this.sentLog, (transport, targetBps, nowUs) => {
-      if (config.allocateByEstimate) this.retarget(transport, targetBps, nowUs);
-    });
+    this.bandwidth = new BandwidthControl(this);
     this.slots = new SlotIndex(store.slotCount);
     this.packet = new IncomingPacket(store, 0);
     this.resent = new IncomingPacket(store, 1);

@@ -137,6 +137,13 @@ export class EngineTransport {
     return i32[word];
   }
 
+  /** The record that took the last transport-wide number does not leave yet: another takes it. */
+  returnTransportSequence(): void {
+    const { i32 } = this.#table;
+    const word = this.row + TransportWord.TRANSPORT_SEQUENCE;
+    i32[word] = (i32[word] - 1) & 0xffff;
+  }
+
   /** Gives its row back: nothing is sent any more. */
   releaseRow(): void {
     this.#table.close(this.row);

@@ -185,7 +185,7 @@ export class Engine {
     for (const { ssrc } of params.streams) {
       if (transport.sendStreams.has(ssrc | 0)) throw new Error(`transport ${params.transport} sends ssrc ${ssrc}`);
     }
-    if (params.mode === "single") this.#context.bandwidth.open(transport, this.#nowUs);
+    if (reportsArrivals(params)) this.#context.bandwidth.open(transport, this.#nowUs);
     const consumer = new Consumer(this.#context, producer, transport, params);
     producer.consumers.push(consumer);
     transport.consumers.push(consumer);
@@ -353,6 +353,7 @@ export class Engine {
 
   #enter(nowUs: number): void {
     this.#nowUs = nowUs;
+    this.#context.nowUs = nowUs;
     this.#context.absSendTime = absSendTimeFromUs(nowUs);
   }
 
@@ -425,6 +426,12 @@ export class Engine {
     }
     this.#context.reportDueUs = next;
   }
+}
+
+/** Whether a client says how packets arrive, so that what its path carries can be known. */
+function reportsArrivals({ mode, codecs, extensions }: ConsumerParams): boolean {
+  if (mode !== "single") return false;
+  return codecs.some(({ feedback }) => feedback.remb || (feedback.transportCc && extensions.transportCc !== 0));
 }
 
 function dropReasonOf(outcome: number): DropReason {

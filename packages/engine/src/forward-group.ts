@@ -43,6 +43,8 @@ export class ForwardGroup {
   readonly template = new SendBatch(1);
   /** Words of the template that are in use. */
   words = 0;
+  /** What the packet puts on the wire, without what SRTP adds. */
+  bytes = 0;
   /** Byte of the record where the transport-wide number stands; -1 for none. */
   transportCcByte = -1;
   /** Word of the record that holds the picture id in its upper half; -1 where it is not rewritten. */
@@ -125,6 +127,7 @@ export class ForwardGroup {
     const headerWords = u32[7] >>> 2;
     const prefixBytes = u16[11];
     this.words = PREFIX_WORDS + ((prefixBytes + 3) >>> 2);
+    this.bytes = prefixBytes + u16[7];
     this.transportCcByte = plan.transportCcOffset < 0 ? -1 : SEND_PREFIX_OFFSET + plan.transportCcOffset;
     this.pictureWord = rewritesPicture ? PREFIX_WORDS + headerWords : -1;
     this.hasTl0 = rewritesPicture && (u8[4 * this.pictureWord + 1] & VP8_HAS_TL0) !== 0;

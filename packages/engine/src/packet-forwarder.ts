@@ -1,5 +1,9 @@
 import { networkOrder } from "@cation/rtp/byte-order";
+import { HeldStamp } from "./bandwidth/held-records.ts";
+import { PacerClass } from "./bandwidth/pacer.ts";
+import { leaveAnyway, mayLeave } from "./bandwidth/pacing-budget.ts";
 import { sendToken, UNTRACKED } from "./bandwidth/send-token.ts";
+import type { ConsumerStream } from "./consumer-stream.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { ForwardGroup } from "./forward-group.ts";
@@ -29,7 +33,9 @@ export class PacketForwarder {
   forward(packet: IncomingPacket, source: ProducerStream): void {
     const { rows, forwarding } = source;
     const { groups } = source.producer;
-    const { drops, transports } = this.#context;
+    const { drops, transports, nowUs } = this.#context;
+    const isAudio = source.producer.params.kind === "audio";
+    this.#context.head.absSendTime = this.#context.absSendTime;
     const { i32, f64 } = rows;
     // Padding of the sender's probes is not for everybody; nor is what has layers.
     const plain = packet.payloadBytes > 0 && packet.layering === Layering.NONE;
@@ -42,9 +48,20 @@ export class PacketForwarder {
       }
       const group = groups[i32[row + StreamWord.GROUP]] as ForwardGroup;
       const laid = group.lay(packet, this.#context.head);
-      if (laid !== DropReason.NONE) drops.add(laid);
-      else this.#write(packet, group, i32, f64, row, transports.i32);
+      if (laid !== DropReason.NONE) {
+        drops.add(laid);
+        continue;
+      }
+      this.#write(packet, group, i32, f64, row, transports.i32);
+      const transport = i32[row + StreamWord.TRANSPORT];
+      if (isAudio) leaveAnyway(transports.f64, transport, group.bytes);
+      else if (!mayLeave(transports.f64, transport, group.bytes, nowUs)) this.#hold(forwarding[i], group);
     }
+  }
+
+  /** The record that was written last waits for its turn. */
+  #hold(stream: ConsumerStream, group: ForwardGroup): void {
+    this.#context.pacing.hold(stream.transport, PacerClass.VIDEO, group.key.plan, HeldStamp.NUMBERS);
   }
 
   /** Copies the template into the sink's batch and patches what the stream has of its own. */

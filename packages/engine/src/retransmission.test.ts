@@ -13,9 +13,11 @@ const PUBLISHER = 1 as never;
 const VIEWER = 2 as never;
 const SSRC = 0xdddd_0001;
 const RTX_SSRC = 0xdddd_0002;
+/** Packets are handed over in no time here: nothing shall wait for its turn. */
+const WIDE = { startBps: 10_000_000_000, minBps: 30_000, maxBps: 10_000_000_000 };
 
 function setUp(rtx: boolean, slotCount = 1024): { fixture: EngineFixture; consumer: Consumer } {
-  const fixture = new EngineFixture({}, slotCount);
+  const fixture = new EngineFixture({ bandwidth: WIDE }, slotCount);
   fixture.openTransport(1);
   fixture.openTransport(2);
   const producer = fixture.engine.addProducer({

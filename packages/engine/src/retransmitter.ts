@@ -35,15 +35,39 @@ export class Retransmitter {
     const repeatMs = Math.max(MIN_RESEND_INTERVAL_US, rttUs) / 1000;
     if (resends >= this.#context.config.resendLimit) return DropReason.NACK_REPEATED;
     if (resends > 0 && stream.resends.sinceResentMs(number, nowMs) < repeatMs) return DropReason.NACK_REPEATED;
-    if (!stream.takeResend(nowUs, rttUs)) return DropReason.NACK_LIMIT;
+    if (!stream.resends.take(this.#context.config.resendPacketsPerRtt, nowUs, rttUs)) return DropReason.NACK_LIMIT;
     const loaded = this.#load(history.slotOf(entry), history.generationOf(entry));
     if (loaded !== DropReason.NONE) return loaded;
     const { resent } = this.#context;
     resent.pictureId = pictureId;
     resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
     const sent = stream.resend(resent, number, segment);
-    if (sent === DropReason.NONE) stream.resends.note(number, nowMs);
+    if (sent !== DropReason.NONE) return sent;
+    stream.resent();
+    stream.resends.note(number, nowMs);
     return sent;
+  }
+
+  /**
+   * Writes a packet that the receiver has already into its RTX stream, to fill time; the record is the last of the batch. Only one
+   * with at least so many bytes of payload.
+   */
+  repeat(stream: ConsumerStream, sequenceNumber: number, minBytes: number): DropReason {
+    const number = stream.numberOf(sequenceNumber);
+    const segment = number < 0 ? undefined : stream.rewriter.segmentOf(number);
+    if (segment === undefined) return DropReason.NACK_MISS;
+    const history = stream.historyOf(segment.sourceKey);
+    const entry = history === undefined ? -1 : history.find(number - segment.sequenceOffset);
+    if (history === undefined || entry < 0) return DropReason.NACK_MISS;
+    const pictureId = history.pictureIdOf(entry);
+    if (leavesOut(segment, pictureId)) return DropReason.NACK_MISS;
+    const loaded = this.#load(history.slotOf(entry), history.generationOf(entry));
+    if (loaded !== DropReason.NONE) return loaded;
+    const { resent } = this.#context;
+    if (resent.payloadBytes < minBytes) return DropReason.NACK_MISS;
+    resent.pictureId = pictureId;
+    resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
+    return stream.resend(resent, number, segment);
   }
 
   /** Points the engine's second packet at what a slot holds, as it was when it was forwarded. */

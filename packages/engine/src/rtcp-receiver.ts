@@ -14,12 +14,10 @@ import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
 import type { EngineTransport } from "./engine-transport.ts";
 import { RtcpCounter } from "./quality-counters.ts";
-import { Retransmitter } from "./retransmitter.ts";
 
 /** Takes compound RTCP packets apart and does what they ask: reports, feedback on arrivals, NACK, PLI, FIR, BYE. */
 export class RtcpReceiver {
   readonly #context: EngineContext;
-  readonly #retransmitter: Retransmitter;
   readonly #reader = new RtcpReader();
   readonly #senderReport = new SenderReportReader();
   readonly #receiverReport = new ReceiverReportReader();
@@ -33,7 +31,6 @@ export class RtcpReceiver {
 
   constructor(context: EngineContext) {
     this.#context = context;
-    this.#retransmitter = new Retransmitter(context);
   }
 
   /** Takes the compound at `offset` of the store's bytes. */
@@ -142,7 +139,7 @@ export class RtcpReceiver {
     const { bandwidth } = transport;
     if (bandwidth === undefined) return DropReason.RTCP_IGNORED;
     bandwidth.onFeedback(feedback, nowUs);
-    this.#context.bandwidth.announce(bandwidth, nowUs);
+    this.#context.bandwidth.changed(bandwidth, nowUs);
     return DropReason.NONE;
   }
 
@@ -152,7 +149,7 @@ export class RtcpReceiver {
     const { bandwidth } = transport;
     if (bandwidth === undefined || !this.#remb.set(bytes, offset, byteLength)) return DropReason.RTCP_IGNORED;
     bandwidth.onRemb(this.#remb.bitrateBps, nowUs);
-    this.#context.bandwidth.announce(bandwidth, nowUs);
+    this.#context.bandwidth.changed(bandwidth, nowUs);
     return DropReason.NONE;
   }
 
@@ -166,7 +163,7 @@ export class RtcpReceiver {
     while (nack.next()) {
       stream.nackedPackets++;
       this.#context.quality.count(RtcpCounter.NACK_NUMBERS_RECEIVED);
-      const reason = this.#retransmitter.resend(stream, nack.sequenceNumber, nowUs);
+      const reason = this.#context.retransmitter.resend(stream, nack.sequenceNumber, nowUs);
       if (reason !== DropReason.NONE) this.#context.drops.add(reason);
     }
     return DropReason.NONE;

@@ -16,6 +16,12 @@ export const TransportDouble = {
   /** What completions have counted: RTP, RTX and RTCP. */
   SENT_PACKETS: 6,
   SENT_BYTES: 7,
+  /** What pacing needs (see PacingBudget): bytes sent beyond what the pacing rate gave until PAID_US. */
+  DEBT_BYTES: 1,
+  PAID_US: 2,
+  BYTES_PER_US: 3,
+  /** Debt up to which a packet may leave at once; 0: not paced; negative: all wait. */
+  LIMIT_BYTES: 4,
 } as const;
 
 const INITIAL_ROWS = 16;

@@ -57,7 +57,8 @@ export interface WatchedTrack {
   readonly producer: Producer;
 }
 
-type WirePacket = Parameters<SimViewer["receive"]>[0];
+/** A packet on its way to a viewer. */
+export type WirePacket = Parameters<SimViewer["receive"]>[0];
 
 /** A link between two nodes, both directions; tracks are relayed from `from` to `to`. */
 export interface RelaySeat {
@@ -118,10 +119,17 @@ export class SimCluster {
     return seat;
   }
 
-  addViewer(node: SimNode, path: PathConfig = { up: {}, down: {} }, options?: ViewerOptions): ViewerSeat {
-    const transport = node.openTransport({ extensions: VIEWER_EXTENSIONS, cname: "node" }, (packet) =>
-      down.send(packet),
-    );
+  /** `send` takes packets toward the viewer instead of its own link, where others share the way. */
+  addViewer(
+    node: SimNode,
+    path: PathConfig = { up: {}, down: {} },
+    options?: ViewerOptions,
+    send?: (packet: WirePacket) => void,
+  ): ViewerSeat {
+    const transport = node.openTransport({ extensions: VIEWER_EXTENSIONS, cname: "node" }, (packet) => {
+      if (send === undefined) down.send(packet);
+      else send(packet);
+    });
     const up = this.#link<Datagram>(path.up, ({ bytes }) => node.receive(transport, bytes));
     const viewer = new SimViewer(this.clock, (bytes) => up.send({ bytes }), options);
     const down = this.#link<WirePacket>(path.down, (packet) => viewer.receive(packet));

@@ -71,6 +71,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   readonly #candidates: readonly LocalCandidate[];
   #datagramListener: DatagramListener | undefined;
   #timer: Timer | undefined;
+  #timerUs = Number.POSITIVE_INFINITY;
   #nextWebRtcPollUs = 0;
   #closing: Promise<void> | undefined;
 
@@ -99,6 +100,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
       onReceive: (batch) => {
         engine.receive(batch, io.nowUs());
         this.timings.forwarded(batch, io.nowUs());
+        this.#pollSooner();
       },
       onDatagram: (bytes, remote, transport, arrivalUs) => {
         if (this.#datagramListener?.(bytes, remote, arrivalUs)) return;
@@ -279,6 +281,15 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     };
   }
 
+  /** What has come may have put packets into a pacer, whose turn is before the next poll. */
+  #pollSooner(): void {
+    const dueUs = Math.max(this.engine.nextPollUs(), this.nowUs() + 1_000 * MIN_POLL_INTERVAL_MS);
+    if (dueUs > this.#timerUs - 1_000 * MIN_POLL_INTERVAL_MS) return;
+    this.#timer?.cancel();
+    this.#timerUs = dueUs;
+    this.#timer = this.#options.clock.setTimer((dueUs - this.nowUs()) / 1_000, () => this.#poll());
+  }
+
   #poll(): void {
     if (this.#closing) return;
     const nowUs = this.nowUs();
@@ -289,6 +300,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
     }
     const dueMs = (this.engine.nextPollUs() - nowUs) / 1_000;
     const delayMs = Math.min(Math.max(dueMs, MIN_POLL_INTERVAL_MS), MAX_POLL_INTERVAL_MS);
+    this.#timerUs = nowUs + 1_000 * delayMs;
     this.#timer = this.#options.clock.setTimer(delayMs, () => this.#poll());
   }
 }

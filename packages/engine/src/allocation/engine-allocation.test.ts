@@ -24,7 +24,7 @@ class Call {
   #ssrc = 1000;
 
   constructor() {
-    this.fixture = new EngineFixture({}, 4096, 64, {
+    this.fixture = new EngineFixture({ allocateByEstimate: false }, 4096, 64, {
       onDemand: (_producer, demand) => this.demands.push(demand),
       onAllocation: (consumer) => this.allocated.push(consumer),
     });

@@ -7,6 +7,7 @@ const REQUIRED_PACKETS = 10;
 const MIN_WINDOW_US = 1_000_000;
 const MAX_WINDOW_US = 5_000_000;
 const MAX_REORDERING_US = 1_000_000;
+const RECENT_US = 300_000;
 
 /**
  * Throughput that the receiver acknowledged, over about a second: the lower of the rates of sending and of arrival, the largest
@@ -15,6 +16,8 @@ const MAX_REORDERING_US = 1_000_000;
 export class AcknowledgedBitrateEstimator {
   /** Bits a second; -1 while too little has arrived. */
   rateBps = -1;
+  /** Of the arrivals of the last 300 ms: while packets wait on the way, this is what the path carries. -1 while too little is known. */
+  recentBps = -1;
 
   readonly #sentUs = new Float64Array(MAX_PACKETS);
   readonly #arrivalUs = new Float64Array(MAX_PACKETS);
@@ -28,12 +31,14 @@ export class AcknowledgedBitrateEstimator {
     for (let i = 0; i < batch.receivedCount; i++) this.#insert(batch.sentUs[i], batch.arrivalUs[i], batch.bytes[i]);
     while (this.#firstIsOutside()) this.#discard();
     this.rateBps = this.#measure();
+    this.recentBps = this.#measureRecent();
   }
 
   reset(): void {
     this.#first = this.#end;
     this.#discardedSentUs = Number.NEGATIVE_INFINITY;
     this.rateBps = -1;
+    this.recentBps = -1;
   }
 
   #insert(sentUs: number, arrivalUs: number, bytes: number): void {
@@ -64,6 +69,18 @@ export class AcknowledgedBitrateEstimator {
     if (count === 0) return false;
     const durationUs = this.#arrivalUs[(this.#end - 1) & MASK] - this.#arrivalUs[this.#first & MASK];
     return durationUs > MAX_WINDOW_US || (count > WINDOW_PACKETS && durationUs > MIN_WINDOW_US);
+  }
+
+  #measureRecent(): number {
+    const end = this.#end;
+    if (end - this.#first < REQUIRED_PACKETS) return -1;
+    const lastUs = this.#arrivalUs[(end - 1) & MASK];
+    let bytes = 0;
+    let n = end - 1;
+    for (; n > this.#first && lastUs - this.#arrivalUs[(n - 1) & MASK] <= RECENT_US; n--)
+      bytes += this.#bytes[n & MASK];
+    const spanUs = lastUs - this.#arrivalUs[n & MASK];
+    return end - n < REQUIRED_PACKETS || spanUs < RECENT_US / 2 ? -1 : rateBps(bytes, spanUs);
   }
 
   #measure(): number {

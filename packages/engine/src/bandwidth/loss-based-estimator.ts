@@ -22,6 +22,12 @@ const INITIAL_HOLD_US = 300_000;
 const MAX_HOLD_US = 60_000_000;
 const HOLD_FACTOR = 2;
 const PADDING_US = 2_000_000;
+/**
+ * Loss alone does not lower the rate below what a voice and the smallest picture take: without a picture there is nothing to test the
+ * path with, and the rate would go on falling. Unless most is lost.
+ */
+const FLOOR_BPS = 150_000;
+const FLOOR_MAX_LOSS = 0.4;
 
 /**
  * The rate that the loss allows (libwebrtc's LossBasedBweV2): of a few candidates, the channel that explains the observed losses
@@ -112,7 +118,8 @@ export class LossBasedEstimator {
   }
 
   get #lowerBoundBps(): number {
-    return Math.max(this.#minBps, this.#acknowledgedBps);
+    const floorBps = this.averageLoss < FLOOR_MAX_LOSS ? Math.min(FLOOR_BPS, this.#delayBasedBps) : 0;
+    return Math.max(this.#minBps, this.#acknowledgedBps, floorBps);
   }
 
   get #upperBoundBps(): number {

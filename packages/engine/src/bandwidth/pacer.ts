@@ -1,4 +1,6 @@
+import { TransportTable } from "../transport-table.ts";
 import { PacerQueue } from "./pacer-queue.ts";
+import { PacingBudget } from "./pacing-budget.ts";
 import type { ProbePlan } from "./probe-plan.ts";
 import { NO_PROBE } from "./sent-packet-history.ts";
 
@@ -46,6 +48,8 @@ const MIN_PADDING_BYTES = 50;
 const MAX_PADDING_BYTES = 1_200;
 /** Bytes of a probe that go at once: what its rate gives in this time, as timers are not finer. */
 const PROBE_STEP_US = 2_000;
+/** A probe for which there is nothing to send yet is tried again after this. */
+const PROBE_RETRY_US = 10_000;
 
 /**
  * Spreads the packets of one transport over time. Audio leaves at once; retransmissions go before video, in bursts bounded by
@@ -60,21 +64,24 @@ export class Pacer {
   abandonedProbes = 0;
 
   readonly #config: PacerConfig;
+  readonly #budget: PacingBudget;
   readonly #queues: readonly PacerQueue[];
   readonly #passes = new Uint8Array(CLASSES);
   #rateBps = 0;
+  #burstUs = 0;
   #paddingBps = 0;
-  /** Bytes sent beyond what the rates had given by `#accountedUs`. */
-  #mediaDebtBytes = 0;
+  /** Bytes sent beyond what the padding rate had given when the budget was paid last. */
   #paddingDebtBytes = 0;
-  #accountedUs = 0;
   #probe: ProbePlan | undefined;
   #probeStartUs = -1;
+  #probeRetryUs = 0;
   #probePackets = 0;
   #probeBytes = 0;
 
-  constructor(config: PacerConfig = DEFAULT_PACER) {
+  /** By default the budget is one of its own; a transport's stands in its row. */
+  constructor(config: PacerConfig = DEFAULT_PACER, budget: PacingBudget = ownBudget()) {
     this.#config = config;
+    this.#budget = budget;
     this.#queues = Array.from({ length: CLASSES }, () => new PacerQueue(config.maxPackets));
   }
 
@@ -86,11 +93,18 @@ export class Pacer {
     return this.#queues[0].bytes + this.#queues[1].bytes + this.#queues[2].bytes;
   }
 
-  /** Rates of media and of padding from now on. */
-  setRates(mediaBps: number, paddingBps: number, nowUs: number): void {
+  /** Rates of media and of padding from now on, and time's worth of media that may leave at once. */
+  setRates(mediaBps: number, paddingBps: number, nowUs: number, burstUs = this.#config.burstUs): void {
     this.#account(nowUs);
     this.#rateBps = mediaBps;
     this.#paddingBps = paddingBps;
+    this.#burstUs = burstUs;
+    this.#admit();
+  }
+
+  /** Whether `poll` has something to do. */
+  get busy(): boolean {
+    return this.queuedPackets > 0 || this.#probe !== undefined || this.#paddingBps > 0;
   }
 
   /** True while a probe burst is being sent: give the next one only then when not. */
@@ -101,13 +115,18 @@ export class Pacer {
   startProbe(plan: ProbePlan): void {
     this.#probe = plan;
     this.#probeStartUs = -1;
+    this.#probeRetryUs = 0;
     this.#probePackets = 0;
     this.#probeBytes = 0;
+    this.#admit();
   }
 
   /** Queues a packet. False where its class is full: it is refused, and counted. */
   enqueue(packetClass: PacerClass, handle: number, bytes: number, nowUs: number): boolean {
-    if (this.#queues[packetClass].push(handle, bytes, nowUs)) return true;
+    if (this.#queues[packetClass].push(handle, bytes, nowUs)) {
+      this.#admit();
+      return true;
+    }
     this.refused++;
     return false;
   }
@@ -118,10 +137,16 @@ export class Pacer {
       for (; queue.count > 0; queue.shift()) output.discarded(queue.firstHandle);
     }
     this.#probe = undefined;
+    this.#admit();
   }
 
   /** Lets go what is due. */
   poll(nowUs: number, output: PacerOutput): void {
+    this.#poll(nowUs, output);
+    this.#admit();
+  }
+
+  #poll(nowUs: number, output: PacerOutput): void {
     this.#account(nowUs);
     this.#discardAged(nowUs, output);
     for (const audio = this.#queues[PacerClass.AUDIO]; audio.count > 0;) {
@@ -133,10 +158,10 @@ export class Pacer {
       if (this.#probe !== undefined && this.#probeStartUs >= 0) return;
     }
     const burstBytes = this.#burstBytes(nowUs);
-    while (this.#mediaDebtBytes <= burstBytes) {
+    while (this.#budget.debtBytes <= burstBytes) {
       const packetClass = this.#nextClass();
       if (packetClass < 0) break;
-      this.#mediaDebtBytes += this.#release(packetClass, NO_PROBE, output);
+      this.#budget.owe(this.#release(packetClass, NO_PROBE, output));
     }
     if (this.queuedPackets === 0) this.#pad(output);
   }
@@ -148,21 +173,27 @@ export class Pacer {
     if (this.#probe !== undefined) nextUs = Math.max(nowUs, this.#nextProbeUs(this.#probe, nowUs));
     const rateBps = this.#effectiveBps(nowUs);
     if (this.queuedPackets > 0 && rateBps > 0) {
-      const excessBytes = this.#mediaDebtBytes - this.#burstBytes(nowUs);
-      nextUs = Math.min(nextUs, this.#accountedUs + Math.max(0, (excessBytes * 8_000_000) / rateBps));
+      const excessBytes = this.#budget.debtBytes - this.#burstBytes(nowUs);
+      nextUs = Math.min(nextUs, this.#budget.paidUs + Math.max(0, (excessBytes * 8_000_000) / rateBps));
     } else if (this.#paddingBps > 0) {
       const excessBytes = Math.max(this.#paddingDebtBytes, 0);
-      nextUs = Math.min(nextUs, this.#accountedUs + (excessBytes * 8_000_000) / this.#paddingBps);
+      nextUs = Math.min(nextUs, this.#budget.paidUs + (excessBytes * 8_000_000) / this.#paddingBps);
     }
     return Math.max(nextUs, nowUs);
   }
 
   #account(nowUs: number): void {
-    const elapsedUs = Math.max(0, nowUs - this.#accountedUs);
+    const elapsedUs = Math.max(0, nowUs - this.#budget.paidUs);
     if (elapsedUs === 0) return;
-    this.#accountedUs = nowUs;
-    this.#mediaDebtBytes = paidOff(this.#mediaDebtBytes, this.#effectiveBps(nowUs), elapsedUs);
+    const rateBps = this.#effectiveBps(nowUs);
+    this.#budget.pay(rateBps / 8_000_000, (rateBps * MAX_DEBT_US) / 8_000_000, nowUs);
     this.#paddingDebtBytes = paidOff(this.#paddingDebtBytes, this.#paddingBps, elapsedUs);
+  }
+
+  /** Packets go past the queue while nothing is in it, and no probe or padding depends on what goes out. */
+  #admit(): void {
+    if (this.busy) this.#budget.shut();
+    else this.#budget.open(this.#rateBps / 8_000_000, (this.#rateBps * this.#burstUs) / 8_000_000);
   }
 
   /** The rate, raised where the queue would be there too long. */
@@ -184,7 +215,7 @@ export class Pacer {
   }
 
   #burstBytes(nowUs: number): number {
-    return (this.#effectiveBps(nowUs) * this.#config.burstUs) / 8_000_000;
+    return (this.#effectiveBps(nowUs) * this.#burstUs) / 8_000_000;
   }
 
   #discardAged(nowUs: number, output: PacerOutput): void {
@@ -222,7 +253,7 @@ export class Pacer {
   }
 
   #nextProbeUs(plan: ProbePlan, nowUs: number): number {
-    if (this.#probeStartUs < 0) return nowUs;
+    if (this.#probeStartUs < 0) return this.queuedPackets > 0 ? nowUs : Math.max(nowUs, this.#probeRetryUs);
     return this.#probeStartUs + (this.#probeBytes * 8_000_000) / plan.rateBps;
   }
 
@@ -241,10 +272,11 @@ export class Pacer {
           ? output.padding(paddingBytes, plan.clusterId)
           : this.#release(packetClass, plan.clusterId, output);
       if (packetClass < 0) this.#paddingDebtBytes += sentBytes;
-      this.#mediaDebtBytes += sentBytes;
+      this.#budget.owe(sentBytes);
       if (sentBytes === 0 && packetClass < 0) {
         // Nothing can be sent yet: the probe waits for media, until it expires.
         if (this.#probeStartUs >= 0 || nowUs >= plan.expiresUs) this.#probe = undefined;
+        this.#probeRetryUs = nowUs + PROBE_RETRY_US;
         return;
       }
       if (this.#probeStartUs < 0) this.#probeStartUs = nowUs;
@@ -265,9 +297,14 @@ export class Pacer {
       const sentBytes = output.padding(bytes, NO_PROBE);
       if (sentBytes <= 0) return;
       this.#paddingDebtBytes += sentBytes;
-      this.#mediaDebtBytes += sentBytes;
+      this.#budget.owe(sentBytes);
     }
   }
+}
+
+function ownBudget(): PacingBudget {
+  const table = new TransportTable();
+  return new PacingBudget(table, table.open(0));
 }
 
 /** The debt after a time at a rate, itself bounded by what the rate gives in `MAX_DEBT_US`. */

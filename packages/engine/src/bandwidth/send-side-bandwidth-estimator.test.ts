@@ -7,7 +7,7 @@ import { FeedbackBatch } from "./feedback-batch.ts";
 import { DEFAULT_BANDWIDTH, SendSideBandwidthEstimator } from "./send-side-bandwidth-estimator.ts";
 import { NO_PROBE } from "./sent-packet-history.ts";
 
-const create = () => new SendSideBandwidthEstimator(DEFAULT_BANDWIDTH, new FeedbackBatch());
+const create = () => new SendSideBandwidthEstimator({ ...DEFAULT_BANDWIDTH, startBps: 300_000 }, new FeedbackBatch());
 
 describe("without transport-wide feedback", () => {
   test("REMB is followed at once at the start, and caps", () => {

@@ -18,7 +18,11 @@ import { BandwidthUsage } from "./trendline-estimator.ts";
 const POLL_US = 25_000;
 const LOSS_INTERVAL_US = 1_000_000;
 const RTT_MESSAGES = 32;
-const PACING_FACTOR = 1.5;
+/** Little above the estimate: what waits, waits here and not on the path, where it would be taken for overuse. */
+const PACING_FACTOR = 1.2;
+/** Delays that lie further apart than this say nothing of a rate over 300 ms. */
+const STEADY_SPREAD_US = 30_000;
+const AMPLE_RATIO = 1.5;
 /** A queue that an overuse left is drained at a lower rate: by all of it where packets wait this long. */
 const DRAIN_FULL_US = 500_000;
 const DRAIN_MIN_RATIO = 0.3;
@@ -32,7 +36,7 @@ export interface BandwidthConfig {
   readonly maxBps: number;
 }
 
-export const DEFAULT_BANDWIDTH: BandwidthConfig = { startBps: 300_000, minBps: 30_000, maxBps: 30_000_000 };
+export const DEFAULT_BANDWIDTH: BandwidthConfig = { startBps: 600_000, minBps: 30_000, maxBps: 30_000_000 };
 
 /** What statistics show of an estimator. */
 export interface BandwidthState {
@@ -90,6 +94,8 @@ export class SendSideBandwidthEstimator {
   #lossWindowUs = Number.NEGATIVE_INFINITY;
   #expectedPackets = 0;
   #lostPackets = 0;
+  #wantedBps = 0;
+  #heard = false;
 
   /** `batch` is scratch memory, which all estimators of a thread may share. */
   constructor(config: BandwidthConfig, batch: FeedbackBatch) {
@@ -119,7 +125,8 @@ export class SendSideBandwidthEstimator {
   onUntrackedSent(bytes: number, sentUs: number): void {
     this.#alr.onSent(bytes, sentUs);
     this.#probes.setAlr(this.#alr.sinceUs, sentUs);
-    this.#target.backoff.onSent(sentUs);
+    // Silence means something only from a receiver that speaks.
+    if (this.#heard) this.#target.backoff.onSent(sentUs);
   }
 
   /** Transport-wide feedback; `reader` stands at its start. */
@@ -127,6 +134,7 @@ export class SendSideBandwidthEstimator {
     const batch = this.#batch;
     if (!this.#adapter.read(reader, batch, nowUs)) return;
     this.#feedbackSeen = true;
+    this.#heard = true;
     this.#measureRtt(nowUs);
     this.#measureLoss(nowUs);
     const calm = this.#delay.detector.usage === BandwidthUsage.NORMAL && this.#drainingSinceUs < 0;
@@ -139,7 +147,7 @@ export class SendSideBandwidthEstimator {
     const decreases = this.#delay.decreases;
     this.#delay.rateControl.queued = this.#queue.usage !== BandwidthUsage.NORMAL;
     const queueUsage = this.#drainingSinceUs < 0 ? this.#queue.usage : BandwidthUsage.NORMAL;
-    const update = this.#delay.update(batch, queueUsage, this.#acknowledged.rateBps, probeBps, nowUs);
+    const update = this.#delay.update(batch, queueUsage, this.#throughputBps(), probeBps, nowUs);
     const delayBps = this.#delay.rateControl.rateBps;
     if (update === DelayUpdate.BY_PROBE) this.#target.setByProbe(delayBps);
     if (update !== DelayUpdate.NONE) this.#target.setDelayBased(delayBps);
@@ -151,6 +159,7 @@ export class SendSideBandwidthEstimator {
 
   /** Receiver report: share lost (0 … 1) since the last one; `rttUs` 0 where it is not known. Unused once feedback comes. */
   onReceiverReport(fractionLost: number, rttUs: number, nowUs: number): void {
+    this.#heard = true;
     if (this.#feedbackSeen) return;
     if (rttUs > 0) this.rttUs = rttUs;
     this.lossRatio = fractionLost;
@@ -174,6 +183,7 @@ export class SendSideBandwidthEstimator {
 
   /** What all subscriptions of the transport would take at their best: probes go after it. 0 where that is not known. */
   setWanted(wantedBps: number, nowUs: number): void {
+    this.#wantedBps = wantedBps;
     this.#probes.setWanted(wantedBps, nowUs);
   }
 
@@ -206,6 +216,12 @@ export class SendSideBandwidthEstimator {
   /** Rate at which the pacer lets packets go. */
   get pacingBps(): number {
     return PACING_FACTOR * this.targetBps;
+  }
+
+  /** Whether the path carries clearly more than all that is wanted, and nothing waits on it: bursts do no harm. */
+  get ample(): boolean {
+    const calm = this.#delay.usage === BandwidthUsage.NORMAL && this.#drainingSinceUs < 0;
+    return calm && this.#wantedBps > 0 && this.estimateBps >= AMPLE_RATIO * this.#wantedBps;
   }
 
   /** Rate up to which padding shall fill what media leaves: only while the rate is being raised again after loss. */
@@ -288,6 +304,13 @@ export class SendSideBandwidthEstimator {
     if (capacityBps < this.#acknowledged.rateBps) return -1;
     this.#delay.rateControl.onCapacity(capacityBps);
     return probeBps;
+  }
+
+  /** What arrives; while packets wait on the path, what it carries now, whatever was sent in the second before. */
+  #throughputBps(): number {
+    const { rateBps, recentBps } = this.#acknowledged;
+    const queued = this.#queue.usage !== BandwidthUsage.NORMAL && this.#queue.spreadUs < STEADY_SPREAD_US;
+    return queued && recentBps >= 0 ? recentBps : rateBps;
   }
 
   #drain(decreased: boolean, nowUs: number): void {

@@ -1,15 +1,27 @@
 import type { TransportFeedbackReader } from "@cation/rtp/rtcp-transport-feedback";
 import type { SeqNum } from "@cation/rtp/units";
+import type { EngineContext } from "../engine-context.ts";
 import type { EngineTransport } from "../engine-transport.ts";
 import type { FeedbackBatch } from "./feedback-batch.ts";
+import { DEFAULT_PACER, Pacer } from "./pacer.ts";
+import type { PacerClass, PacerOutput } from "./pacer.ts";
+import { PacingBudget } from "./pacing-budget.ts";
+import type { RecordPacing } from "./record-pacing.ts";
 import type { SentLog, SentLogReader } from "./sent-log.ts";
 import { isTracked, probeOfToken, sequenceOfToken } from "./send-token.ts";
 import { SendSideBandwidthEstimator } from "./send-side-bandwidth-estimator.ts";
-import type { BandwidthConfig } from "./send-side-bandwidth-estimator.ts";
 
 /** Changes that are smaller than this wait until `TELL_US` has passed. */
 const TELL_RATIO = 0.02;
 const TELL_US = 1_000_000;
+
+/** Time after which feedback that was promised is not waited for any more. */
+const PATIENCE_US = 5_000_000;
+/** While the client has said nothing of its path, what the first pictures need is spread at this rate. */
+const UNHEARD_BPS = 5_000_000;
+/** Time's worth of bytes that may leave at once; more where the path carries clearly more than is wanted. */
+const BURST_US = 5_000;
+const AMPLE_BURST_US = 20_000;
 
 /** What a path carries: what allocation and statistics go by. */
 export interface TransportEstimate {
@@ -19,14 +31,24 @@ export interface TransportEstimate {
   readonly targetBps: number;
 }
 
-/** Bandwidth of one transport that sends to a client: the estimator, fed by completions and by the client's RTCP. */
-export class TransportBandwidth implements SentLogReader {
-  readonly estimator: SendSideBandwidthEstimator;
+/**
+ * Bandwidth of one transport that sends to a client: the estimator, fed by completions and by the client's RTCP, and the pacer, which
+ * goes by it.
+ */
+export class TransportBandwidth implements PacerOutput, SentLogReader {
   readonly transport: EngineTransport;
   /** Whether the client takes part in congestion control: without its feedback the estimate is a guess. */
   hasFeedback = false;
+  readonly estimator: SendSideBandwidthEstimator;
+  readonly pacer: Pacer;
+  /** When the pacer has something to do; for BandwidthControl. */
+  pacerDueUs = Number.POSITIVE_INFINITY;
 
   readonly #sentLog: SentLog;
+  readonly #openedUs: number;
+  readonly #startBps: number;
+  readonly #budget: PacingBudget;
+  readonly #pacing: RecordPacing;
   #connected = false;
   #toldEstimateBps = 0;
   #toldTargetBps = 0;
@@ -35,11 +57,17 @@ export class TransportBandwidth implements SentLogReader {
   #expectedPackets = 0;
   #lostPackets = 0;
 
-  constructor(transport: EngineTransport, config: BandwidthConfig, batch: FeedbackBatch, sentLog: SentLog) {
+  constructor(context: EngineContext, transport: EngineTransport, batch: FeedbackBatch) {
+    this.#openedUs = context.nowUs;
+    const { config, sentLog, transports, pacing } = context;
     this.transport = transport;
     this.#sentLog = sentLog;
     sentLog.open(transport.row);
-    this.estimator = new SendSideBandwidthEstimator(config, batch);
+    this.estimator = new SendSideBandwidthEstimator(config.bandwidth, batch);
+    this.#budget = new PacingBudget(transports, transport.row);
+    this.pacer = new Pacer(DEFAULT_PACER, this.#budget);
+    this.#startBps = config.bandwidth.startBps;
+    this.#pacing = pacing;
   }
 
   /** Takes what the log says of packets that have left. */
@@ -67,13 +95,13 @@ export class TransportBandwidth implements SentLogReader {
 
   onFeedback(reader: TransportFeedbackReader, nowUs: number): void {
     this.takeSent();
-    this.hasFeedback = true;
+    this.#heard();
     this.estimator.onFeedback(reader, nowUs);
   }
 
   onRemb(limitBps: number, nowUs: number): void {
     this.takeSent();
-    this.hasFeedback = true;
+    this.#heard();
     this.estimator.onRemb(limitBps, nowUs);
   }
 
@@ -96,6 +124,56 @@ export class TransportBandwidth implements SentLogReader {
   poll(nowUs: number): void {
     this.takeSent();
     this.estimator.poll(nowUs);
+  }
+
+  /**
+   * What is to be sent on it: what the path is known to carry, at first the start rate; infinite where a client who promised feedback
+   * has sent none for long.
+   */
+  allocatedBps(nowUs: number): number {
+    if (this.hasFeedback || nowUs - this.#openedUs < PATIENCE_US) return this.estimator.targetBps;
+    return Number.POSITIVE_INFINITY;
+  }
+
+  /** Brings the pacer up to date with the estimate. */
+  updatePacer(nowUs: number): void {
+    const { estimator, pacer } = this;
+    if (this.hasFeedback) {
+      pacer.setRates(estimator.pacingBps, estimator.paddingBps, nowUs, estimator.ample ? AMPLE_BURST_US : BURST_US);
+    } else {
+      pacer.setRates(Math.max(UNHEARD_BPS, this.#startBps), 0, nowUs, AMPLE_BURST_US);
+    }
+    if (pacer.probing || !this.#connected || estimator.probePlan === undefined) return;
+    // A burst is made of video and padding; where there is neither it would only hold up what comes.
+    if (pacer.queuedPackets === 0 && !this.#pacing.canPad(this.transport)) return;
+    const plan = estimator.takeProbe(nowUs);
+    if (plan !== undefined) pacer.startProbe(plan);
+  }
+
+  release(handle: number, _bytes: number, _packetClass: PacerClass, probeCluster: number): number {
+    return this.#pacing.release(this.transport, handle, probeCluster);
+  }
+
+  padding(bytes: number, probeCluster: number): number {
+    return this.#pacing.pad(this.transport, bytes, probeCluster);
+  }
+
+  discarded(handle: number): void {
+    this.#pacing.discard(handle);
+  }
+
+  #heard(): void {
+    if (this.hasFeedback) return;
+    this.hasFeedback = true;
+    // The estimate is told once more: only now it means something.
+    this.#toldEstimateBps = 0;
+    this.#toldTargetBps = 0;
+  }
+
+  /** Nothing is sent any more. */
+  close(): void {
+    this.pacer.clear(this);
+    this.#budget.release();
   }
 
   /** Whether the owner should hear of the estimate now; true only once for each change. */

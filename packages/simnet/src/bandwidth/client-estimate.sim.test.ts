@@ -59,11 +59,11 @@ test("without transport-wide feedback REMB is followed, and loss in receiver rep
   const { engine } = seat.node;
   cluster.clock.runFor(SECOND_US / 2);
   const remb = new Uint8Array(24);
-  const end = writeRemb(remb, 0, 1 as Ssrc, 900_000, [seat.viewer.streams[0].params.ssrc as Ssrc], 1);
+  const end = writeRemb(remb, 0, 1 as Ssrc, 1_600_000, [seat.viewer.streams[0].params.ssrc as Ssrc], 1);
   seat.up.send({ bytes: remb.slice(0, end) });
   cluster.clock.runFor(SECOND_US);
-  expect(told.at(-1)?.estimateBps).toBeGreaterThan(800_000);
-  expect(told.at(-1)?.estimateBps).toBeLessThanOrEqual(900_000);
+  expect(told.at(-1)?.estimateBps).toBeGreaterThan(1_500_000);
+  expect(told.at(-1)?.estimateBps).toBeLessThanOrEqual(1_600_000);
   cluster.clock.runFor(5 * SECOND_US);
   expect(engine.bandwidthState(seat.transport)?.limitedBy).toBe("receiver");
   const before = engine.bandwidthState(seat.transport)?.estimateBps ?? 0;
