@@ -73,10 +73,11 @@ export const sfuConfigSchema = Type.Object({
     default: [],
     description: "Numeric addresses at which clients reach the media port, most wanted first.",
   }),
-  relayTransport: Type.Enum(["auto", "udp", "grpc"], {
+  relayTransport: Type.Enum(["auto", "udp", "grpc", "nats"], {
     default: "auto",
     description:
-      "How media travels between nodes. udp: SRTP between the media ports; grpc: the stream that links have anyway. " +
+      "How media travels between nodes. udp: SRTP between the media ports; grpc: the stream that links have anyway; " +
+      "nats: one encrypted publication a track, for many nodes (a connection of its own, gRPC while it is away). " +
       "auto: UDP where it passes, else gRPC. In production keys are exchanged over mutual TLS only: without it, gRPC.",
   }),
   relayAddresses: Type.Array(Type.String({ pattern: "^[0-9A-Fa-f:.\\[\\]]+$" }), {

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { networkInterfaces } from "node:os";
 import type { EventBus, Subscription } from "@cation/cluster/events/event-bus";
 import type { Duplex, ServeDuplex } from "@cation/cluster/rpc/duplex";
@@ -19,11 +20,12 @@ import { LocalTracks } from "./local-tracks.ts";
 import { MediaWorker } from "./media-worker.ts";
 import { PacedWork } from "./paced-work.ts";
 import type { ConnectRelay } from "./relay/relay-link-client.ts";
+import { NatsMediaBroker } from "./relay/nats-media-broker.ts";
+import { NatsPublications } from "./relay/nats-publications.ts";
 import { RelayHubs } from "./relay/relay-hubs.ts";
 import { RelayLinkServer } from "./relay/relay-link-server.ts";
 import { RelayPaths } from "./relay/relay-paths.ts";
 import { UdpPeers } from "./relay/udp-peers.ts";
-import type { PeerMedia } from "./relay/peer-media.ts";
 import { RoomRegistry } from "./room-registry.ts";
 import { SessionDrain } from "./session-drain.ts";
 import { SessionService } from "./session-service.ts";
@@ -206,7 +208,7 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
     tcp: config.mediaTcp,
   });
   const work = new PacedWork(clock);
-  const paths = createRelayPaths(config, worker, clock, random);
+  const paths = createRelayPaths(options, worker, random);
   const hubs = new RelayHubs({ nodeId, connect: connectRelay, media: worker, clock, random, logger, paths });
   const room = {
     nodeId,
@@ -237,11 +239,17 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
   return { nodeId, worker, registry, tracks, links, hubs, paths };
 }
 
-function createRelayPaths(config: SfuConfig, media: PeerMedia, clock: Clock, random: Random): RelayPaths {
+function createRelayPaths({ nodeId, config, clock }: SfuWorkerOptions, media: MediaWorker, random: Random): RelayPaths {
   const { mode, relayTransport: transport, grpcCaFile, relayAddresses } = config;
   // Keys travel in clear on a gRPC stream without TLS.
   const mayExchangeKeys = mode === "development" || grpcCaFile !== undefined;
   if (!mayExchangeKeys || transport === "grpc") return new RelayPaths({ transport, udp: undefined });
+  if (transport === "nats") {
+    const broker = new NatsMediaBroker({ urls: config.natsUrls, clock });
+    const instanceId = randomBytes(8).toString("hex");
+    const publications = new NatsPublications({ nodeId, instanceId, broker, media, clock, random });
+    return new RelayPaths({ transport, udp: undefined, nats: { broker, publications } });
+  }
   const found = [...findAnnouncedAddresses(mode, networkInterfaces()), ...config.announcedAddresses];
   const addresses = relayAddresses.length > 0 ? relayAddresses : [...new Set(found)];
   return new RelayPaths({ transport, udp: new UdpPeers({ media, clock, random, addresses }) });

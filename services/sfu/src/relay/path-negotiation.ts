@@ -15,7 +15,7 @@ export interface PathNegotiationOptions {
   readonly clock: Clock;
   readonly send: (message: LinkPathMessage) => void;
   /** Once; undefined: on the gRPC stream. */
-  readonly onSettled: (path: LinkPath | undefined) => void;
+  readonly onSettled: (path: LinkPath | undefined, kind: MediaPath) => void;
   /** The path that was settled on is lost. */
   readonly onLost: () => void;
 }
@@ -36,6 +36,7 @@ export class PathNegotiation {
   receive({ path, udp }: LinkPathMessage): void {
     const { paths, send } = this.#options;
     if (this.#settled) return;
+    if (path === MediaPath.NATS && paths.nats?.broker.connected) return this.#settle(undefined, path);
     if (path !== MediaPath.UDP || !udp || !paths.udp) return this.#settle(undefined);
     const association = paths.udp.accept(udp);
     // Ours is gone: the sender makes another proposal.
@@ -82,10 +83,10 @@ export class PathNegotiation {
     this.#settle(undefined);
   }
 
-  #settle(path: LinkPath | undefined): void {
+  #settle(path: LinkPath | undefined, kind: MediaPath = path?.kind ?? MediaPath.GRPC): void {
     this.#settled = true;
     this.#timer.cancel();
-    this.#options.send({ path: path?.kind ?? MediaPath.GRPC, chosen: true, udp: undefined });
-    this.#options.onSettled(path);
+    this.#options.send({ path: kind, chosen: true, udp: undefined });
+    this.#options.onSettled(path, kind);
   }
 }

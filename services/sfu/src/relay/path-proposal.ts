@@ -13,7 +13,7 @@ export interface PathProposalOptions {
   readonly hello: LinkHello;
   readonly send: (message: LinkPathMessage) => void;
   /** Undefined: on the gRPC stream. */
-  readonly onChosen: (path: LinkPath | undefined) => void;
+  readonly onChosen: (path: LinkPath | undefined, kind: MediaPath) => void;
   /** The chosen path is lost. */
   readonly onLost: () => void;
 }
@@ -49,6 +49,8 @@ export class PathProposal {
 
   #propose(): void {
     const { paths, hello, send } = this.#options;
+    if (hello.paths.includes(MediaPath.NATS) && paths.nats?.broker.connected)
+      return send({ path: MediaPath.NATS, chosen: false, udp: undefined });
     this.#proposals += 1;
     const may = hello.paths.includes(MediaPath.UDP) && hello.instanceId !== "" && this.#proposals <= MAX_PROPOSALS;
     const udp = may ? paths.udp?.propose(hello.instanceId) : undefined;
@@ -59,9 +61,12 @@ export class PathProposal {
     this.#chosen = true;
     const { onChosen, onLost } = this.#options;
     const user = this.#user;
-    if (path === MediaPath.UDP && this.#association && user) onChosen(new UdpPath(this.#association, user));
+    if (path === MediaPath.UDP && this.#association && user) onChosen(new UdpPath(this.#association, user), path);
     else if (path === MediaPath.UDP) onLost();
-    else this.#release();
+    else {
+      this.#release();
+      onChosen(undefined, path);
+    }
   }
 
   #use(association: UdpAssociation): void {

@@ -1,16 +1,18 @@
+import type { Subscription } from "@cation/cluster/events/event-bus";
 import type { Duplex } from "@cation/cluster/rpc/duplex";
 import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { TrackId, TransportHandle } from "@cation/engine/ids";
 import type { ProducerParams } from "@cation/engine/parameters";
 import type { Producer } from "@cation/engine/producer";
 import type { Random } from "@cation/engine/random";
-import type { LinkDown, LinkUp, RelayStarted } from "@cation/proto/relay/v1/relay";
+import { MediaPath } from "@cation/proto/relay/v1/relay";
+import type { LinkDown, LinkUp, RelayPublication, RelayStarted } from "@cation/proto/relay/v1/relay";
 import type { Encoding } from "@cation/proto/state/v1/state";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError, toCodedError } from "@cation/service-kit/coded-error";
 import type { Logger } from "@cation/service-kit/logger";
 import { fromRelayExtensions, fromRelayPayloads, kindOf } from "../track-records.ts";
-import { GrpcPath } from "./grpc-path.ts";
+import { BatchPath } from "./batch-path.ts";
 import { KeepaliveEcho } from "./keepalive-echo.ts";
 import type { LinkPath } from "./link-path.ts";
 import { LinkWatchdog } from "./link-watchdog.ts";
@@ -18,6 +20,7 @@ import { PathNegotiation } from "./path-negotiation.ts";
 import type { RelayIngress } from "./relay-ingress.ts";
 import type { RelayMedia } from "./relay-media.ts";
 import type { RelayPaths } from "./relay-paths.ts";
+import { BatchOpener } from "./sealed-batches.ts";
 import type { TrackFeed } from "./track-feed.ts";
 
 /** Before the first new attempt after a link was lost, and between attempts at most; spread by half. */
@@ -63,6 +66,8 @@ interface WantedTrack {
   /** Where it comes in. */
   readonly originNodeId: string;
   feed: TrackFeed | undefined;
+  /** To its publication, where it comes by a broker. */
+  subscription: Subscription | undefined;
   /** How the feed comes. */
   path: LinkPath | undefined;
   retry: Timer | undefined;
@@ -75,12 +80,13 @@ interface WantedTrack {
  */
 export class RelayLinkClient {
   readonly #options: RelayLinkClientOptions;
-  readonly #grpc: GrpcPath;
+  readonly #grpc: BatchPath;
   /** How tracks come that are asked for now; undefined until it is settled for the present stream. */
   #path: LinkPath | undefined;
   /** In use, besides gRPC. */
   readonly #paths = new Set<LinkPath>();
   #negotiation: PathNegotiation | undefined;
+  #brokerLoss: Subscription | undefined;
   readonly #wanted = new Map<string, WantedTrack>();
   #duplex: Duplex<LinkUp, LinkDown> | undefined;
   #watchdog: LinkWatchdog | undefined;
@@ -94,7 +100,8 @@ export class RelayLinkClient {
     this.#options = options;
     const { media, clock, random } = options;
     this.#echo = new KeepaliveEcho(clock);
-    this.#grpc = new GrpcPath({
+    this.#grpc = new BatchPath({
+      kind: MediaPath.GRPC,
       media,
       clock,
       random,
@@ -145,7 +152,14 @@ export class RelayLinkClient {
   /** Asks for a track. Idempotent. */
   want(trackId: string, originNodeId: string): void {
     if (this.#closed || this.#wanted.has(trackId)) return;
-    const wanted: WantedTrack = { trackId, originNodeId, feed: undefined, path: undefined, retry: undefined };
+    const wanted: WantedTrack = {
+      trackId,
+      originNodeId,
+      feed: undefined,
+      path: undefined,
+      subscription: undefined,
+      retry: undefined,
+    };
     this.#wanted.set(trackId, wanted);
     if (!this.#duplex) this.#connect();
     else if (this.#path) this.#subscribe(wanted);
@@ -157,6 +171,7 @@ export class RelayLinkClient {
     if (!wanted) return;
     this.#wanted.delete(trackId);
     wanted.retry?.cancel();
+    wanted.subscription?.unsubscribe();
     this.#send({ up: { $case: "unsubscribe", value: { trackId } } });
     if (wanted.feed) this.#options.media.closeProducer(wanted.feed.producer);
     this.#closeUnusedPaths();
@@ -170,6 +185,7 @@ export class RelayLinkClient {
     this.#timer?.cancel();
     this.#watchdog?.close();
     this.#negotiation?.close();
+    this.#brokerLoss?.unsubscribe();
     this.#duplex?.end();
     this.#duplex = undefined;
     for (const path of this.#paths) path.close();
@@ -213,8 +229,29 @@ export class RelayLinkClient {
       peerNodeId,
       clock: this.#options.clock,
       send: (value) => void this.#send({ up: { $case: "path", value } }),
-      onSettled: (path) => this.#settlePath(path ?? this.#grpc),
+      onSettled: (path, kind) => {
+        if (kind === MediaPath.NATS) this.#watchBroker(duplex);
+        this.#settlePath(path ?? this.#grpc);
+      },
       onLost: () => duplex.abort(new CodedError("SFU_UNAVAILABLE", "Packets no longer pass between the nodes.")),
+    });
+  }
+
+  /** A broker that is lost takes the media along: the link is opened again, and finds another way. */
+  #watchBroker(duplex: Duplex<LinkUp, LinkDown>): void {
+    this.#brokerLoss = this.#options.paths?.nats?.broker.onLost(() =>
+      duplex.abort(new CodedError("SFU_UNAVAILABLE", "The broker that carries media is away.")),
+    );
+  }
+
+  /** Takes the packets of a publication, as if they came on the stream. */
+  #listen(publication: RelayPublication): Subscription | undefined {
+    const opener = BatchOpener.create(publication);
+    const broker = this.#options.paths?.nats?.broker;
+    if (!opener || !broker) return undefined;
+    return broker.subscribe(publication.subject, (sealed) => {
+      const packets = opener.open(sealed);
+      if (packets && !this.#closed) this.#grpc.receive(packets);
     });
   }
 
@@ -248,6 +285,7 @@ export class RelayLinkClient {
     this.#watchdog = undefined;
     this.#negotiation?.close();
     this.#negotiation = undefined;
+    this.#brokerLoss?.unsubscribe();
     this.#path = undefined;
     this.#closeUnusedPaths();
     for (const wanted of this.#wanted.values()) cancelRetry(wanted);
@@ -303,6 +341,8 @@ export class RelayLinkClient {
     const before = wanted.feed?.producer;
     const producer = media.addProducer(params);
     wanted.path = path;
+    wanted.subscription?.unsubscribe();
+    wanted.subscription = started.publication && this.#listen(started.publication);
     wanted.feed = { roomId, track: started.track, params, producer, viaNodeIds: started.viaNodeIds };
     media.watchDemand(producer, (demand) => this.#demand(trackId, producer, demand));
     handler.onFeed(trackId, wanted.feed);

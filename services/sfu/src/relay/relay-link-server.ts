@@ -1,15 +1,18 @@
 import type { Duplex } from "@cation/cluster/rpc/duplex";
 import type { Random } from "@cation/engine/random";
+import { MediaPath } from "@cation/proto/relay/v1/relay";
 import type { Keepalive, LinkDown, LinkHello, LinkUp } from "@cation/proto/relay/v1/relay";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { CodedError } from "@cation/service-kit/coded-error";
 import type { LocalTracks } from "../local-tracks.ts";
-import { GrpcPath } from "./grpc-path.ts";
+import { BatchPath } from "./batch-path.ts";
 import { KeepaliveEcho } from "./keepalive-echo.ts";
 import type { LinkPath } from "./link-path.ts";
+import type { LinkTrack } from "./link-track.ts";
+import type { NatsPublications } from "./nats-publications.ts";
 import { PathProposal } from "./path-proposal.ts";
 import type { RelayLease } from "./relay-hub.ts";
-import type { HubLease, RelayHubs } from "./relay-hubs.ts";
+import type { RelayHubs } from "./relay-hubs.ts";
 import type { RelayMedia } from "./relay-media.ts";
 import { RelayOutgoing } from "./relay-outgoing.ts";
 import type { RelayPaths } from "./relay-paths.ts";
@@ -67,14 +70,15 @@ export class IncomingLink {
   readonly #duplex: Duplex<LinkDown, LinkUp>;
   readonly #onClosed: () => void;
   readonly #helloTimer: Timer;
-  readonly #outgoing = new Map<string, RelayOutgoing>();
+  readonly #outgoing = new Map<string, LinkTrack>();
   #hello: LinkHello | undefined;
-  #grpc: GrpcPath | undefined;
+  #grpc: BatchPath | undefined;
   /** How tracks go that are asked for from now on. */
   #path: LinkPath | undefined;
   #proposal: PathProposal | undefined;
+  /** Where tracks go that are asked for from now on, if that is the broker. */
+  #publications: NatsPublications | undefined;
   readonly #echo: KeepaliveEcho;
-  #hubLease: HubLease | undefined;
   #closed = false;
 
   constructor(options: RelayLinkServerOptions, duplex: Duplex<LinkDown, LinkUp>, onClosed: () => void) {
@@ -101,7 +105,7 @@ export class IncomingLink {
   }
 
   /** Tracks that flow or are awaited. */
-  get outgoing(): Iterable<RelayOutgoing> {
+  get outgoing(): Iterable<LinkTrack> {
     return this.#outgoing.values();
   }
 
@@ -119,7 +123,6 @@ export class IncomingLink {
     if (this.#path !== this.#grpc) this.#path?.close();
     this.#proposal?.close();
     this.#grpc?.close();
-    this.#hubLease?.release();
     if (error) this.#duplex.abort(error);
     else this.#duplex.end();
     this.#onClosed();
@@ -135,7 +138,7 @@ export class IncomingLink {
       case "unsubscribe":
         return this.#end(up.value.trackId);
       case "batch":
-        return this.#grpc.receive(up.value.packets);
+        return this.#receiveRtcp(up.value.packets);
       case "path":
         return this.#proposal?.receive(up.value);
       case "demand":
@@ -145,6 +148,12 @@ export class IncomingLink {
       default:
       // From a newer release: nothing that this one has to act on.
     }
+  }
+
+  /** What the watchers say of streams on this link, and of publications. */
+  #receiveRtcp(packets: Uint8Array): void {
+    if (!this.#publications) return this.#grpc?.receive(packets);
+    for (const outgoing of this.#outgoing.values()) outgoing.receive(packets);
   }
 
   #keepAlive(keepalive: Keepalive): void {
@@ -163,7 +172,8 @@ export class IncomingLink {
     }
     this.#helloTimer.cancel();
     this.#hello = hello;
-    this.#grpc = new GrpcPath({
+    this.#grpc = new BatchPath({
+      kind: MediaPath.GRPC,
       media,
       clock,
       random,
@@ -177,7 +187,10 @@ export class IncomingLink {
       paths,
       hello,
       send: (value) => void this.#send({ down: { $case: "path", value } }),
-      onChosen: (path) => (this.#path = path ?? this.#path),
+      onChosen: (path, kind) => {
+        this.#path = path ?? this.#path;
+        this.#publications = kind === MediaPath.NATS ? paths.nats?.publications : undefined;
+      },
       onLost: () => this.close(new CodedError("SFU_UNAVAILABLE", "Packets no longer pass between the nodes.")),
     });
   }
@@ -189,6 +202,7 @@ export class IncomingLink {
     if (this.#outgoing.size >= MAX_TRACKS)
       return this.close(new CodedError("RATE_LIMITED", "Too many tracks on a link."));
     const { nodeId, media, clock } = this.#options;
+    if (this.#publications) return this.#publish(this.#publications, trackId, originNodeId);
     let ended = false;
     const outgoing = new RelayOutgoing({
       trackId,
@@ -216,14 +230,36 @@ export class IncomingLink {
     else this.#outgoing.set(trackId, outgoing);
   }
 
+  #publish(publications: NatsPublications, trackId: string, originNodeId: string): void {
+    let ended = false;
+    const track = publications.join({
+      trackId,
+      roomId: this.roomId,
+      acquire: (listener) => this.#acquire(trackId, originNodeId, listener),
+      send: (message) => void this.#send(message),
+      onEnded: () => {
+        ended = true;
+        this.#end(trackId);
+      },
+    });
+    if (ended) track.close();
+    else this.#outgoing.set(trackId, track);
+  }
+
   /** A track that comes in here, or one to pass on. */
   #acquire(trackId: string, originNodeId: string, listener: FeedListener): RelayLease {
     const { nodeId, tracks, hubs } = this.#options;
     if (originNodeId !== "" && originNodeId !== nodeId) {
-      this.#hubLease ??= hubs.acquire(this.roomId);
-      const { hub } = this.#hubLease;
-      hub.noteEpoch(this.#hello?.epoch ?? 0);
-      return hub.acquire(trackId, originNodeId, listener);
+      // A share of its own: a publication outlives the link that it began with.
+      const share = hubs.acquire(this.roomId);
+      share.hub.noteEpoch(this.#hello?.epoch ?? 0);
+      const lease = share.hub.acquire(trackId, originNodeId, listener);
+      return {
+        release: () => {
+          lease.release();
+          share.release();
+        },
+      };
     }
     const unwatch = tracks.watch(trackId, (local) => listener(local && { ...local, viaNodeIds: [] }));
     const present = tracks.get(trackId);

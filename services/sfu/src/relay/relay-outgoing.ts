@@ -4,6 +4,7 @@ import type { LinkDown, RelayStarted } from "@cation/proto/relay/v1/relay";
 import type { Clock, Timer } from "@cation/service-kit/clock";
 import { toLinkCodecs, toRelayExtensions, toRelayPayloads } from "../track-records.ts";
 import type { LinkPath } from "./link-path.ts";
+import type { LinkTrack } from "./link-track.ts";
 import type { RelayLease } from "./relay-hub.ts";
 import type { RelayMedia } from "./relay-media.ts";
 import type { FeedListener, TrackFeed } from "./track-feed.ts";
@@ -34,7 +35,7 @@ export interface RelayOutgoingOptions {
  * One track on its way to another node: waits for it, announces it, forwards it unrewritten. Where the track comes over a
  * relay itself and its way changes, the streams of this link go on with the new source.
  */
-export class RelayOutgoing {
+export class RelayOutgoing implements LinkTrack {
   readonly #options: RelayOutgoingOptions;
   readonly #lease: RelayLease;
   #timer: Timer | undefined;
@@ -69,6 +70,10 @@ export class RelayOutgoing {
   setDemand({ maxSpatialId, maxTemporalId }: LayerDemand): void {
     this.#demand = { maxSpatialId: Math.max(-1, maxSpatialId), maxTemporalId: Math.max(-1, maxTemporalId) };
     if (this.#consumer) this.#options.media.setDemand(this.#consumer, this.#demand);
+  }
+
+  receive(packets: Uint8Array): void {
+    this.#options.path.receive(packets);
   }
 
   /** Idempotent. */

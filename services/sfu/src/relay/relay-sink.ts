@@ -91,6 +91,13 @@ export class RelaySink implements PacketSink {
     this.#askForLost();
   }
 
+  /** A batch was not taken, and is gone: with it, perhaps, some of every stream. */
+  noteDropped(): void {
+    this.#shedder.noteBlocked(this.#options.clock.monotonicMs());
+    for (const ssrc of this.#encodings.keys()) this.#lostSsrcs.add(ssrc);
+    this.congestionDrops += 1;
+  }
+
   /** How long a message takes to the other side and back. */
   noteRoundTrip(roundTripMs: number): void {
     const nowMs = this.#options.clock.monotonicMs();

@@ -1,6 +1,6 @@
 import type { TransportHandle } from "@cation/engine/ids";
 import type { Random } from "@cation/engine/random";
-import { MediaPath } from "@cation/proto/relay/v1/relay";
+import type { MediaPath } from "@cation/proto/relay/v1/relay";
 import type { Clock } from "@cation/service-kit/clock";
 import type { LinkPath } from "./link-path.ts";
 import { RelayIngress } from "./relay-ingress.ts";
@@ -9,18 +9,19 @@ import { RelaySink } from "./relay-sink.ts";
 import type { BatchOutput } from "./relay-sink.ts";
 import { SsrcPool } from "./ssrc-pool.ts";
 
-export interface GrpcPathOptions {
+export interface BatchPathOptions {
+  readonly kind: typeof MediaPath.GRPC | typeof MediaPath.NATS;
   readonly media: RelayMedia;
   readonly clock: Clock;
   readonly random: Random;
   readonly output: BatchOutput;
-  /** These streams need a keyframe: they were left out while the other side lagged. */
+  /** These streams need a keyframe: they were left out while the stream carried too little. */
   readonly onVideoLost: (ssrcs: readonly number[]) => void;
 }
 
-/** Packets on the link's own gRPC stream, in batches; one transport of the engine for each link. */
-export class GrpcPath implements LinkPath {
-  readonly kind = MediaPath.GRPC;
+/** Packets in batches on a reliable stream (a link's own gRPC stream, or a publication), on a transport of its own. */
+export class BatchPath implements LinkPath {
+  readonly kind: MediaPath;
   readonly lossy = false;
   readonly transport: TransportHandle;
   readonly sink: RelaySink;
@@ -28,7 +29,8 @@ export class GrpcPath implements LinkPath {
   readonly #media: RelayMedia;
   readonly #ssrcs: SsrcPool;
 
-  constructor({ media, clock, random, output, onVideoLost }: GrpcPathOptions) {
+  constructor({ kind, media, clock, random, output, onVideoLost }: BatchPathOptions) {
+    this.kind = kind;
     this.#media = media;
     this.#ssrcs = new SsrcPool(random);
     this.sink = new RelaySink({ store: media.store, clock, output, onVideoLost });
