@@ -38,6 +38,13 @@ export const TEST_TOOLS: readonly TestTool[] = [
     usedFor: "end-to-end tests",
   },
   {
+    program: "turnserver",
+    debianPackage: "coturn",
+    brewFormula: "coturn",
+    versionArguments: ["--version"],
+    usedFor: "end-to-end test of TURN",
+  },
+  {
     program: "openssl",
     debianPackage: "openssl",
     brewFormula: "openssl",

@@ -312,6 +312,31 @@ describe("the announced address is found", () => {
   });
 });
 
+describe("TURN and administration", () => {
+  test("coturn and signal share a secret, and clients are told where coturn is", () => {
+    const all = manifests({ coturn: { enabled: true, hosts: ["a.example.org", "b.example.org"] } });
+    const { turnUrls, turnSecret, iceServers } = loadSignalConfig(environmentOf(all, "signal"));
+    expect(turnUrls).toEqual(
+      ["a", "b"].flatMap((host) => ["udp", "tcp"].map((by) => `turn:${host}.example.org:3478?transport=${by}`)),
+    );
+    const [coturn] = all.filter(({ kind, metadata }) => kind === "Deployment" && metadata.name.endsWith("coturn"));
+    const container = coturn?.["spec"].template.spec.containers[0];
+    expect(container.args).toContain("--static-auth-secret=$(TURN_SECRET)");
+    expect(container.env).toContainEqual({
+      name: "TURN_SECRET",
+      valueFrom: { secretKeyRef: { name: "cation-secrets", key: "turn-secret" } },
+    });
+    expect(turnSecret?.length).toBeGreaterThan(16);
+    expect(iceServers).toEqual([]);
+  });
+
+  test("there is no admin API unless it is asked for", () => {
+    expect(loadSignalConfig(environmentOf(manifests({}), "signal")).adminToken).toBeUndefined();
+    const { adminToken } = loadSignalConfig(environmentOf(manifests({ auth: { admin: true } }), "signal"));
+    expect(adminToken?.length).toBeGreaterThanOrEqual(32);
+  });
+});
+
 describe("wrong values are refused, by name", () => {
   test.each<[string, object]>([
     ["sfu.exposure.mode", { sfu: { exposure: { mode: "magic" } } }],

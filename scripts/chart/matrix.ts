@@ -50,6 +50,7 @@ export const MATRIX: Readonly<Record<string, object>> = {
   },
   "coturn, static": {
     coturn: {
+      auth: "static",
       enabled: true,
       hosts: ["turn.example.org"],
       externalIp: "192.0.2.9",
@@ -57,7 +58,10 @@ export const MATRIX: Readonly<Record<string, object>> = {
     },
     iceServers: [{ urls: ["stun:stun.example.org:3478"] }],
   },
-  "coturn, secret": { coturn: { enabled: true, auth: "secret", hosts: ["turn.example.org"], userQuota: 10 } },
+  "coturn, secret": {
+    coturn: { enabled: true, auth: "secret", hosts: ["turn.example.org"], userQuota: 10 },
+    auth: { admin: true },
+  },
   monitoring: {
     monitoring: {
       scrapeAnnotations: true,

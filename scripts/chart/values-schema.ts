@@ -19,7 +19,7 @@ const MANAGED: Readonly<Record<keyof typeof SERVICE_SCHEMAS, readonly string[]>>
   signal: [
     ...GRPC_FILES,
     ...["httpPort", "adminPort", "islbAddresses", "tlsCertFile", "tlsKeyFile", "apiKeys", "sessionSecret"],
-    ...["jwksUrl", "jwksIssuer", "jwksAudience", "iceServers", "webRoot"],
+    ...["jwksUrl", "jwksIssuer", "jwksAudience", "iceServers", "turnUrls", "turnSecret", "adminToken", "webRoot"],
   ],
   islb: [
     ...GRPC_FILES,

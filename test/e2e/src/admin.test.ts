@@ -48,8 +48,9 @@ describe("the admin page", () => {
 
   it("draws how a room's tracks travel, and says how everybody fares", async () => {
     await page.getByTestId(`admin-room-${ROOM}`).click();
-    await page.getByTestId("relay-link-sfu-1-sfu-2").waitFor();
-    await page.getByTestId("relay-link-sfu-2-sfu-1").waitFor();
+    // A level line has no height, and does not count as visible.
+    await page.getByTestId("relay-link-sfu-1-sfu-2").waitFor({ state: "attached" });
+    await page.getByTestId("relay-link-sfu-2-sfu-1").waitFor({ state: "attached" });
     // It lives: packets a second appear with the second look.
     await page
       .getByText(/2 tracks · .*p\/s/)
@@ -69,8 +70,7 @@ describe("the admin page", () => {
     await page.getByTestId("admin-confirm").click();
     await page.getByTestId("admin-participant-grace-1").waitFor({ state: "detached" });
     const [report] = await grace.finish();
-    // LEAVE_REASON_REMOVED
-    expect(report?.ended).toBe("session ended: reason 4");
+    expect(report?.ended).toContain("PARTICIPANT_REMOVED");
   });
 
   it("drains a node, which then takes nobody new", async () => {

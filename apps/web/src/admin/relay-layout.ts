@@ -56,7 +56,7 @@ export function layOutRelays(room: Graph): RelayLayout {
     }
     y += NODE_HEIGHT + GAP_Y;
   }
-  const left = Math.min(...placed.map((node) => node.x), 0) - MARGIN;
+  const left = Math.min(...placed.map((node) => node.x)) - MARGIN;
   const nodes = placed.map((node) => ({ ...node, x: node.x - left, y: node.y + MARGIN }));
   const width = Math.max(0, ...nodes.map((node) => node.x)) + NODE_WIDTH + MARGIN;
   const height = Math.max(0, ...nodes.map((node) => node.y)) + NODE_HEIGHT + MARGIN;

@@ -13,6 +13,8 @@ import { ServiceLog } from "./service-log.ts";
 export interface TestEmbeddedOptions {
   /** Default: native where its addon was built. */
   readonly mediaBackend?: "auto" | "typescript";
+  /** Further settings of signal, as environment variables. */
+  readonly signal?: Readonly<Record<string, string>>;
 }
 
 /** The embedded mode in the process of the test, on free ports. */
@@ -26,7 +28,7 @@ export class TestEmbedded {
   readonly apiKey: ApiKey;
   readonly #embedded: Embedded;
 
-  static async start({ mediaBackend = "auto" }: TestEmbeddedOptions = {}): Promise<TestEmbedded> {
+  static async start({ mediaBackend = "auto", signal: settings }: TestEmbeddedOptions = {}): Promise<TestEmbedded> {
     const log = new ServiceLog();
     const signal = loadSignalConfig({
       CATION_SIGNAL_MODE: "development",
@@ -34,6 +36,7 @@ export class TestEmbedded {
       CATION_SIGNAL_DRAIN_SPREAD_MS: "0",
       CATION_SIGNAL_HTTP_HOST: "localhost",
       CATION_SIGNAL_HTTP_PORT: "0",
+      ...settings,
     });
     const embedded = await createEmbedded({
       signal,
