@@ -319,7 +319,7 @@ describe("TURN and administration", () => {
     expect(turnUrls).toEqual(
       ["a", "b"].flatMap((host) => ["udp", "tcp"].map((by) => `turn:${host}.example.org:3478?transport=${by}`)),
     );
-    const [coturn] = all.filter(({ kind, metadata }) => kind === "Deployment" && metadata.name.endsWith("coturn"));
+    const coturn = all.find(({ kind, metadata }) => kind === "Deployment" && metadata.name.endsWith("coturn"));
     const container = coturn?.["spec"].template.spec.containers[0];
     expect(container.args).toContain("--static-auth-secret=$(TURN_SECRET)");
     expect(container.env).toContainEqual({
