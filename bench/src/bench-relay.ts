@@ -1,6 +1,8 @@
+import { startNatsServer } from "@cation/cluster/testing/nats-server";
 import { BenchChild } from "./bench-child.ts";
 import { sleep } from "./native.ts";
 import { progress, type BenchOptions } from "./options.ts";
+import type { RelayLink } from "./relay-media-worker.ts";
 import type { RelayReceiverUse } from "./relay-receiver.ts";
 import type { RelaySenderAnswer, RelaySenderQuestion, RelaySenderReady } from "./relay-sender.ts";
 import { median, round } from "./statistics.ts";
@@ -14,7 +16,7 @@ const SETTLE_MS = 300;
 export interface RelayResult {
   name: "relay";
   /** Which way packets go between the nodes. */
-  link: "grpc";
+  link: RelayLink;
   /** That arrived. */
   packetsPerSecond: number;
   /** CPU (user and system) that the link costs the sending node: what it uses more than without a link. */
@@ -27,26 +29,46 @@ export interface RelayResult {
   lost: number;
 }
 
-/** One video track from one node to another, each a process with a processor of its own. */
+const LINKS: readonly RelayLink[] = ["udp", "grpc", "nats"];
+
+/** One video track from one node to another, each a process with a processor of its own, over each kind of link. */
 export async function benchRelay(options: BenchOptions): Promise<RelayResult[]> {
+  const nats = await startNatsServer();
+  try {
+    const results: RelayResult[] = [];
+    for (const link of LINKS) results.push(...(await benchLink(link, nats.url, options)));
+    return results;
+  } finally {
+    await nats.stop();
+  }
+}
+
+async function benchLink(link: RelayLink, natsUrl: string, options: BenchOptions): Promise<RelayResult[]> {
   const { backend } = options;
   const sender = await BenchChild.start<RelaySenderReady>("relay-sender.ts", "measured", {
     backend,
     packetBytes: PACKET_BYTES,
+    link,
+    natsUrl,
   });
   const alone = new Map<number, number>();
   let receiver: BenchChild<object> | undefined;
   try {
     await send(sender, Math.max(...RATES), WARM_UP_SECONDS);
     for (const rate of RATES) {
-      progress(`relay: ${rate} packets/s without a link`);
+      progress(`relay by ${link}: ${rate} packets/s without a link`);
       const { cpuUs, packets } = await send(sender, rate, options.seconds);
       alone.set(rate, cpuUs / packets);
     }
-    receiver = await BenchChild.start("relay-receiver.ts", "driver", { backend, sender: sender.ready.address });
+    receiver = await BenchChild.start("relay-receiver.ts", "driver", {
+      backend,
+      sender: sender.ready.address,
+      link,
+      natsUrl,
+    });
     await send(sender, Math.max(...RATES), WARM_UP_SECONDS);
     const results: RelayResult[] = [];
-    for (const rate of RATES) results.push(await measureRate(sender, receiver, rate, alone.get(rate)!, options));
+    for (const rate of RATES) results.push(await measureRate(link, sender, receiver, rate, alone.get(rate)!, options));
     return results;
   } finally {
     await receiver?.stop();
@@ -64,6 +86,7 @@ function send(
 }
 
 async function measureRate(
+  link: RelayLink,
   sender: BenchChild<RelaySenderReady>,
   receiver: BenchChild<object>,
   rate: number,
@@ -76,7 +99,7 @@ async function measureRate(
   const arrived: number[] = [];
   let lost = 0;
   for (let run = 0; run < options.runs; run++) {
-    progress(`relay: ${rate} packets/s, run ${run + 1} of ${options.runs}`);
+    progress(`relay by ${link}: ${rate} packets/s, run ${run + 1} of ${options.runs}`);
     await receiver.ask({});
     await sleep(SETTLE_MS);
     const rest = await receiver.ask<RelayReceiverUse>({});
@@ -91,7 +114,7 @@ async function measureRate(
   }
   return {
     name: "relay",
-    link: "grpc",
+    link,
     packetsPerSecond: Math.round(median(arrived)),
     sendCpuUsPerPacket: round(median(sendCpu)),
     receiveCpuUsPerPacket: round(median(receiveCpu)),

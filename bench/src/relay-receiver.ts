@@ -9,16 +9,25 @@ import { RelayServiceDefinition } from "@cation/proto/relay/v1/relay";
 import { systemClock } from "@cation/service-kit/clock";
 import { createLogger } from "@cation/service-kit/logger";
 import { RelayHub } from "@cation/sfu/relay/relay-hub";
-import type { RelayMedia } from "@cation/sfu/relay/relay-media";
 import { SystemRandom } from "@cation/sfu/system-random";
 import { readChildOptions, serveParent } from "./bench-child.ts";
 import { DelayHistogram } from "./delay-histogram.ts";
-import { openRelayMedia, RELAY_ROOM_ID, RELAY_TRACK_ID, STAMP_BYTES, stampUs } from "./relay-media-worker.ts";
+import {
+  openRelayMedia,
+  openRelayPaths,
+  RELAY_ROOM_ID,
+  RELAY_TRACK_ID,
+  STAMP_BYTES,
+  stampUs,
+  type RelayLink,
+} from "./relay-media-worker.ts";
 
 export interface RelayReceiverOptions {
   readonly backend: MediaIoBackend;
   /** host:port of the sender's relay service. */
   readonly sender: string;
+  readonly link: RelayLink;
+  readonly natsUrl: string;
 }
 
 export interface RelayReceiverUse {
@@ -30,7 +39,7 @@ export interface RelayReceiverUse {
   readonly delayP99Us: number;
 }
 
-const { backend, sender } = readChildOptions<RelayReceiverOptions>();
+const { backend, sender, link, natsUrl } = readChildOptions<RelayReceiverOptions>();
 const worker = await openRelayMedia(backend);
 const delays = new DelayHistogram();
 let packets = 0;
@@ -47,30 +56,20 @@ function note(batch: ReceiveBatch): void {
   }
 }
 
-const media: RelayMedia = {
-  store: worker.store,
-  nowUs: () => worker.nowUs(),
-  openLink: (sink) => worker.openLink(sink),
-  closeLink: (handle) => worker.closeLink(handle),
-  receive: (batch, nowUs) => {
-    note(batch);
-    worker.receive(batch, nowUs);
-  },
-  addProducer: (params) => worker.addProducer(params),
-  closeProducer: (producer) => worker.closeProducer(producer),
-  addConsumer: (producer, params) => worker.addConsumer(producer, params),
-  closeConsumer: (consumer) => worker.closeConsumer(consumer),
-  watchDemand: (producer, listener) => worker.watchDemand(producer, listener),
-  setDemand: (consumer, demand) => worker.setDemand(consumer, demand),
-  isProducerIdle: (producer) => worker.isProducerIdle(producer),
-  replaceProducer: (consumer, producer) => worker.replaceProducer(consumer, producer),
+const { engine } = worker;
+const receive = engine.receive.bind(engine);
+engine.receive = (batch, nowUs) => {
+  note(batch);
+  receive(batch, nowUs);
 };
+const paths = await openRelayPaths(link, "receiver", worker, natsUrl);
 const { promise: flows, resolve: onFlows } = Promise.withResolvers<void>();
 const hub = new RelayHub({
   roomId: RELAY_ROOM_ID,
   nodeId: "receiver",
   connect: () => Promise.resolve(openDuplex(RelayServiceDefinition, "link", sender)),
-  media,
+  media: worker,
+  paths,
   clock: systemClock,
   random: new SystemRandom(),
   logger: createLogger({ service: "sfu", level: "warn", destination: process.stderr }),
@@ -97,5 +96,6 @@ function use(): RelayReceiverUse {
 
 serveParent({}, use, async () => {
   hub.close();
+  paths.close();
   await worker.close();
 });

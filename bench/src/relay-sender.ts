@@ -21,11 +21,21 @@ import { RelayHubs } from "@cation/sfu/relay/relay-hubs";
 import { RelayLinkServer } from "@cation/sfu/relay/relay-link-server";
 import { SystemRandom } from "@cation/sfu/system-random";
 import { readChildOptions, serveParent } from "./bench-child.ts";
-import { openRelayMedia, RELAY_ROOM_ID, RELAY_TRACK_ID, STAMP_BYTES, stampUs } from "./relay-media-worker.ts";
+import {
+  openRelayMedia,
+  openRelayPaths,
+  RELAY_ROOM_ID,
+  RELAY_TRACK_ID,
+  STAMP_BYTES,
+  stampUs,
+  type RelayLink,
+} from "./relay-media-worker.ts";
 
 export interface RelaySenderOptions {
   readonly backend: MediaIoBackend;
   readonly packetBytes: number;
+  readonly link: RelayLink;
+  readonly natsUrl: string;
 }
 
 export interface RelaySenderReady {
@@ -50,10 +60,11 @@ const PAYLOAD_TYPE = 100;
 const RTP_HEADER_BYTES = 12;
 const VIDEO_CLOCK_HZ = 90_000;
 
-const { backend, packetBytes } = readChildOptions<RelaySenderOptions>();
+const { backend, packetBytes, link, natsUrl } = readChildOptions<RelaySenderOptions>();
 const media = await openRelayMedia(backend);
 const tracks = new LocalTracks();
-const shared = { nodeId: "sender", media, clock: systemClock, random: new SystemRandom() };
+const paths = await openRelayPaths(link, "sender", media, natsUrl);
+const shared = { nodeId: "sender", media, clock: systemClock, random: new SystemRandom(), paths };
 const hubs = new RelayHubs({
   ...shared,
   connect: () => Promise.reject(new Error("there is no other node")),
@@ -143,5 +154,6 @@ async function send({ packetsPerSecond, seconds }: RelaySenderQuestion): Promise
 const ready: RelaySenderReady = { address: `127.0.0.1:${await server.listen("127.0.0.1", 0)}` };
 serveParent(ready, send, async () => {
   links.close();
+  paths.close();
   await Promise.all([media.close(), server.close()]);
 });

@@ -170,7 +170,7 @@ export class RelayNode {
       packet.writeUInt16BE((this.#sequenceNumber += 1), 2);
       packet.writeUInt32BE(this.#sequenceNumber * 3_000, 4);
       packet.writeUInt32BE(SSRC, 8);
-      packet.set([0x10, 0x10], 12);
+      packet.set([0x10, 0x10, 0, 0, 0x9d, 0x01, 0x2a, 0x40, 1, 0xb4, 0], 12);
       writer.append(packet, 0, 0, packet, 0, packet.length);
     }
     this.#ingress?.receive(writer.take());
