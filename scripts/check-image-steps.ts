@@ -4,7 +4,9 @@
  * starts each service through the image's entrypoint (as root: as the image's user, with files that it may not write),
  * asks /healthz with the image's health check, and sends SIGTERM, on which it must exit with 0.
  *
- * Redis, NATS and islb are away while it runs: /healthz must answer all the same. The last line is one JSON object.
+ * Redis, NATS and islb are away meanwhile: /healthz must answer all the same. Then two bots call each other over a
+ * cluster made of the folder, and over one in a container FROM scratch where buildah and runc are (and the user is root).
+ * The last line is one JSON object.
  */
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
@@ -24,6 +26,9 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { FreePorts } from "./free-ports.ts";
+import { callOverImage } from "./image/image-call.ts";
+import { ScratchContainer } from "./image/scratch-container.ts";
+import type { ServiceCommand } from "./local-cluster.ts";
 import { isMain } from "./is-main.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -210,6 +215,34 @@ function findProblems(findings: readonly Finding[]): string[] {
   });
 }
 
+/** Calls between bots over clusters made of the folder, and of a container where that can be had. Says what is wrong. */
+async function checkCalls(folder: string, app: string): Promise<string[]> {
+  const inFolder: ServiceCommand = (kind) => [
+    ...(process.getuid?.() === 0 ? ["setpriv", `--reuid=${USER}`, `--regid=${USER}`, "--clear-groups"] : []),
+    ...["env", `PATH=${join(folder, "bin")}:/usr/bin:/bin`, "/bin/sh", join(app, "deploy/images/entrypoint.sh"), kind],
+  ];
+  const problems = await checkCall("folder", inFolder);
+  if (!ScratchContainer.isPossible) {
+    console.log("No buildah and runc (or not root): no container was built.");
+    return problems;
+  }
+  const container = ScratchContainer.create(app, join(folder, "bin/node"));
+  try {
+    return [...problems, ...(await checkCall("container", container.command))];
+  } finally {
+    container.remove();
+  }
+}
+
+async function checkCall(from: string, command: ServiceCommand): Promise<string[]> {
+  const { firstFrameMs, tracks, errors } = await callOverImage(command);
+  console.log(JSON.stringify({ call: from, firstFrameMs, tracks, errors }));
+  if (firstFrameMs !== undefined && tracks === 4 && errors.length === 0) return [];
+  return [
+    `call over the ${from}: ${tracks} of 4 tracks, first picture ${firstFrameMs ?? "never"}, ${errors.join("; ")}`,
+  ];
+}
+
 async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "cation-image-"));
   try {
@@ -219,7 +252,7 @@ async function main(): Promise<void> {
     const findings: Finding[] = [];
     for (const candidate of await listCandidates()) findings.push(await check(folder, app, candidate));
     for (const finding of findings) console.log(JSON.stringify(finding));
-    const problems = findProblems(findings);
+    const problems = [...findProblems(findings), ...(await checkCalls(folder, app))];
     for (const problem of problems) console.error(`✗ ${problem}`);
     if (problems.length > 0) process.exitCode = 1;
     const services = findings.map(({ service, startMs }) => ({ service, startMs }));

@@ -23,6 +23,8 @@ export interface ClusterOptions {
   readonly wishUsualPorts?: boolean;
   /** Further environment of the services, by kind: { sfu: { CATION_SFU_LOG_LEVEL: "debug" } }. */
   readonly env?: Partial<Record<ServiceKind, Readonly<Record<string, string>>>>;
+  /** What starts a service, where that is not this repository: an image. Default: node and its main.ts. */
+  readonly serviceCommand?: ServiceCommand;
   /** Gives up starting: what runs is killed and the start rejects. */
   readonly signal?: AbortSignal;
   readonly onLine?: (name: string, line: string) => void;
@@ -33,6 +35,9 @@ export interface ClusterOptions {
 /** Placement strategies of islb. */
 export const PLACEMENTS = ["affinity", "spread", "pinned"] as const;
 export type Placement = (typeof PLACEMENTS)[number];
+
+/** Program and arguments that run a service with an environment. */
+export type ServiceCommand = (kind: ServiceKind, env: Readonly<Record<string, string>>) => readonly string[];
 
 export type ServiceKind = "signal" | "islb" | "sfu";
 
@@ -212,14 +217,15 @@ class Launcher {
     env: Readonly<Record<string, string>>,
   ): Promise<ClusterProcess & { adminUrl: string }> {
     const adminUrl = `http://${HOST}:${adminPort}`;
-    const main = join(ROOT, "services", kind, "src/main.ts");
     const settings = {
       [`CATION_${kind.toUpperCase()}_LOG_FORMAT`]: "pretty",
       ...env,
       ...this.#options.env?.[kind],
     };
     const isReady = async (): Promise<boolean> => (await fetch(`${adminUrl}/readyz`)).ok;
-    const started = await this.#start(`${kind}-${index}`, process.execPath, [main], settings, isReady);
+    const { serviceCommand = runFromSource } = this.#options;
+    const [command = "", ...args] = serviceCommand(kind, settings);
+    const started = await this.#start(`${kind}-${index}`, command, args, settings, isReady);
     return { ...started, adminUrl };
   }
 
@@ -240,6 +246,8 @@ class Launcher {
     return entry;
   }
 }
+
+const runFromSource: ServiceCommand = (kind) => [process.execPath, join(ROOT, "services", kind, "src/main.ts")];
 
 /** Whether something at the port answers `question` with `expected`. */
 function answers(port: number, question: string, expected: string): Promise<boolean> {
