@@ -5,6 +5,7 @@ import { RoomReplica } from "@cation/cluster/room-replica";
 import type { RoomChange } from "@cation/cluster/room-replica";
 import type { Random } from "@cation/engine/random";
 import { PeerConnectionRole } from "@cation/proto/client/v1/client";
+import type { MediaReport } from "@cation/proto/client/v1/client";
 import { TrackSource } from "@cation/proto/common/v1/common";
 import type { IslbService, RoomPosition } from "@cation/proto/islb/v1/islb";
 import type { OpenSession } from "@cation/proto/sfu/v1/sfu";
@@ -16,7 +17,6 @@ import type { Logger } from "@cation/service-kit/logger";
 import { currentSpan } from "@cation/service-kit/span";
 import { bringBackRoom } from "./bring-back-room.ts";
 import type { ClientTransportOpener } from "./client-transport.ts";
-import type { EventBody } from "./event-log.ts";
 import type { LocalTracks } from "./local-tracks.ts";
 import type { MediaMilestone } from "./media-milestones.ts";
 import type { PacedWork } from "./paced-work.ts";
@@ -25,6 +25,7 @@ import { ParticipantSession } from "./participant-session.ts";
 import type { SessionConnections } from "./participant-session.ts";
 import { PublisherConnection } from "./publisher-connection.ts";
 import type { PublisherMedia } from "./publisher-connection.ts";
+import { RoomQuality } from "./quality/room-quality.ts";
 import type { RelayHub } from "./relay/relay-hub.ts";
 import type { HubLease, RelayHubs } from "./relay/relay-hubs.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
@@ -57,6 +58,8 @@ export interface RoomDeps {
   readonly maxAudioStreams: number;
   /** Several times a second: which of this node's voices may go to other nodes. */
   readonly onVoices: (roomId: string, loudest: ReadonlySet<string>) => void;
+  /** A participant was told how its media flows; for scrapes. */
+  readonly onReport: (report: MediaReport) => void;
 }
 
 /** A session and what carries out its requests. */
@@ -78,6 +81,7 @@ export class Room {
   readonly #hubLease: HubLease;
   readonly #sources: TrackSources;
   readonly #audio: RoomAudio;
+  readonly #quality: RoomQuality;
   readonly #subscription: Subscription;
   readonly #sessions = new Map<string, OpenedSession>();
   readonly #moving: MovingSessions;
@@ -104,8 +108,18 @@ export class Room {
       acquire: (track, listener) => this.#sources.acquire(track, listener),
       onRanking: () => this.#followSpeakers(),
       onLook: () => deps.onVoices(roomId, this.#audio.loudestHere()),
-      onSpeakers: (participantIds) => this.#tellAll({ $case: "activeSpeakers", value: { participantIds } }),
+      onSpeakers: (participantIds) => this.#tellSpeakers(participantIds),
       onDominant: (participantId) => this.#markSpoke(participantId),
+    });
+    this.#quality = new RoomQuality({
+      roomId,
+      clock: deps.clock,
+      nowUs: () => deps.media.nowUs(),
+      events: deps.events,
+      work: deps.work,
+      sessions: () => [...this.#sessions.values()].map(({ session }) => session),
+      isPublisher: (participantId) => this.#replica.publishers.has(participantId),
+      onReport: deps.onReport,
     });
     this.#subscription = subscribeRoomEvents(deps.events, roomId, (event) => this.receive(event));
   }
@@ -227,6 +241,8 @@ export class Room {
 
   #viewForSessions() {
     const replica = this.#replica;
+    const audio = this.#audio;
+    const quality = this.#quality;
     return {
       nodeId: this.#deps.nodeId,
       get record() {
@@ -240,6 +256,12 @@ export class Room {
       },
       get tracks() {
         return replica.tracks;
+      },
+      get speakers() {
+        return audio.speakers;
+      },
+      get qualities() {
+        return quality.current;
       },
     };
   }
@@ -368,6 +390,7 @@ export class Room {
   }
 
   #participantLeft({ participantId, reason }: ParticipantLeft): void {
+    this.#quality.forget(participantId);
     this.endGone(participantId, reason);
     for (const [trackId, owner] of [...this.#owners]) if (owner === participantId) this.#trackWent(trackId);
   }
@@ -380,8 +403,8 @@ export class Room {
     }
   }
 
-  #tellAll(body: EventBody): void {
-    for (const { session } of this.#sessions.values()) session.tell(body);
+  #tellSpeakers(participantIds: readonly string[]): void {
+    for (const { session } of this.#sessions.values()) session.tellSpeakers(participantIds);
   }
 
   /** Its picture comes before others', wherever one of them must go without. */
@@ -439,6 +462,7 @@ export class Room {
     this.#moving.close();
     this.#subscription.unsubscribe();
     this.#audio.close();
+    this.#quality.close();
     this.#hubLease.release();
     this.#onEmpty();
   }
