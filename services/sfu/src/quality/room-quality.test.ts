@@ -11,7 +11,7 @@ let listener: TestClient;
 
 async function publishSound(client: TestClient): Promise<string> {
   const sdp = testOffer([{ mid: "0", kind: "audio", ssrc: 1 }]);
-  const track = { mid: "0", source: TrackSource.MICROPHONE, name: "", muted: false, encodings: [] };
+  const track = { mid: "0", source: TrackSource.MICROPHONE, name: "", muted: false, encodings: [], trackId: "" };
   const result = await client.ask({ $case: "publisherOffer", value: { sdp, tracks: [track] } });
   if (result.$case !== "publisherAnswer") throw new Error(result.$case);
   return result.value.tracks[0].trackId;
