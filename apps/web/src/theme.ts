@@ -2,12 +2,14 @@ import { definePreset } from "@primeuix/themes";
 import base from "@primeuix/themes/aura/base";
 import button from "@primeuix/themes/aura/button";
 import dialog from "@primeuix/themes/aura/dialog";
+import drawer from "@primeuix/themes/aura/drawer";
 import inputtext from "@primeuix/themes/aura/inputtext";
 import select from "@primeuix/themes/aura/select";
+import tooltip from "@primeuix/themes/aura/tooltip";
 
 /** PrimeVue's Aura, of which only the components in use are bundled, in the colours of style.css. */
 export const preset = definePreset(
-  { ...base, components: { button, dialog, inputtext, select } },
+  { ...base, components: { button, dialog, drawer, inputtext, select, tooltip } },
   {
     primitive: { borderRadius: { md: "10px", lg: "12px", xl: "18px" } },
     semantic: {

@@ -1,5 +1,5 @@
 import type { LocalParticipant, RemoteParticipant } from "@cation/client/participants";
-import type { LocalTrack, RemoteTrack } from "@cation/client/tracks";
+import { type LocalTrack, RemoteTrack } from "@cation/client/tracks";
 
 /** One tile of the room: a person, or a screen that somebody shares. */
 export interface Tile {
@@ -14,6 +14,12 @@ export interface Tile {
   /** A picture is announced but has not come yet. */
   readonly isVideoAwaited: boolean;
   readonly isMicrophoneOn: boolean;
+  /** The track of somebody else's picture; undefined for one's own, and while there is none. */
+  readonly trackId: string | undefined;
+  /** The picture stands still because this page's own connection is too slow. */
+  readonly isPaused: boolean;
+  /** It is smaller than it could be, for the same reason. */
+  readonly isHeldBack: boolean;
 }
 
 type AnyParticipant = LocalParticipant | RemoteParticipant;
@@ -38,6 +44,7 @@ function tileOf(
 ): Tile {
   const isShown = track !== undefined && !track.muted;
   const video = isShown ? (track.mediaTrack ?? undefined) : undefined;
+  const remote = isShown && track instanceof RemoteTrack ? track : undefined;
   return {
     key: `${isSelf ? "self" : participant.id}/${kind}`,
     kind,
@@ -47,5 +54,8 @@ function tileOf(
     video,
     isVideoAwaited: isShown && video === undefined,
     isMicrophoneOn: participant.track("microphone")?.muted === false,
+    trackId: remote?.id,
+    isPaused: remote?.share.isPaused === true && remote.share.isHeldBack,
+    isHeldBack: remote?.share.isHeldBack === true,
   };
 }

@@ -1,9 +1,11 @@
-import type { Event, IceServer, Joined } from "@cation/proto/client/v1/client";
+import type { ConnectionQuality, Event, IceServer, Joined } from "@cation/proto/client/v1/client";
 import type { Participant, Track } from "@cation/proto/state/v1/state";
+import { AdaptiveStream } from "./adaptive-stream.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { type CationError, asCationError, clientError } from "./errors.ts";
 import { LocalTracks } from "./local-tracks.ts";
 import { MediaHandover, type ReceivedMedia } from "./media-handover.ts";
+import { type MediaReport, reportFromWire, shareFromWire } from "./media-report.ts";
 import { LocalParticipant } from "./participants.ts";
 import type { RoomEvents } from "./room-events.ts";
 import { Roster } from "./roster.ts";
@@ -35,6 +37,10 @@ export class ActiveRoom {
   #media: ReceivedMedia = new Map();
   #localParticipant: LocalParticipant | undefined;
   #name = "";
+  #speakers: readonly string[] = [];
+  #mediaReport: MediaReport | undefined;
+  readonly #qualities = new Map<string, number>();
+  readonly #adaptive: AdaptiveStream;
   #participantCount = 0;
   #lastHealAtMs = Number.NEGATIVE_INFINITY;
 
@@ -54,6 +60,12 @@ export class ActiveRoom {
       },
       timing,
     );
+    this.#adaptive = new AdaptiveStream({
+      watcher: environment.elements,
+      setTimer: (callback, delayMs) => environment.setTimer(callback, delayMs),
+      wish: (trackId, wish) =>
+        this.#inform({ $case: "setSubscription", value: this.#subscriptions.set(trackId, wish) }),
+    });
     this.localTracks = this.#createLocalTracks();
     this.roster = this.#createRoster();
     this.#stopNetworkWatch = environment.onNetworkChange(() => this.#networkChanged());
@@ -71,6 +83,25 @@ export class ActiveRoom {
     return this.#localParticipant;
   }
 
+  /** Who speaks, the dominant one first. */
+  get speakers(): readonly string[] {
+    return this.#speakers;
+  }
+
+  /** Scores of connections, 1 … 5, by participant id. */
+  get connectionQualities(): ReadonlyMap<string, number> {
+    return this.#qualities;
+  }
+
+  get mediaReport(): MediaReport | undefined {
+    return this.#mediaReport;
+  }
+
+  /** Asks of a picture for what this element shows, until the returned function is called. */
+  observeVideo(trackId: string, element: Element): () => void {
+    return this.#adaptive.observe(trackId, element);
+  }
+
   request(request: ClientRequest): Promise<ClientResult> {
     return this.session.request(request);
   }
@@ -86,6 +117,7 @@ export class ActiveRoom {
   /** Closes what `session` does not. Idempotent. */
   close(): void {
     this.#stopNetworkWatch();
+    this.#adaptive.close();
     this.localTracks.close();
     this.#handover?.close();
     this.#handover = undefined;
@@ -172,12 +204,28 @@ export class ActiveRoom {
         return this.#isSelf(event.value.participantId) ? undefined : this.roster.publish(event.value);
       case "trackUnpublished":
         this.#subscriptions.forget(event.value.trackId);
+        this.#adaptive.forget(event.value.trackId);
         return this.roster.unpublish(event.value);
       case "trackMuted":
         if (this.#isSelf(event.value.participantId)) return this.localTracks.applyMuted(event.value);
         return this.roster.setMuted(event.value);
       case "participantCount":
         return this.#setParticipantCount(event.value.count);
+      case "trackAllocations":
+        for (const track of event.value.tracks) this.roster.setShare(track.trackId, shareFromWire(track));
+        return;
+      case "trackDemands":
+        return this.localTracks.applyDemands(event.value.tracks);
+      case "trackBindings":
+        return this.#subscriber?.rebind(event.value.tracks);
+      case "activeSpeakers":
+        this.#speakers = event.value.participantIds;
+        return this.#emit("speakersChanged", this.#speakers);
+      case "connectionQualities":
+        return this.#takeQualities(event.value.participants);
+      case "mediaReport":
+        this.#mediaReport = reportFromWire(event.value);
+        return this.#emit("mediaReported", this.#mediaReport);
       case "roomReset":
         this.#setParticipantCount(event.value.participantCount);
         return this.#resetRoster(event.value.participants, event.value.tracks);
@@ -189,6 +237,13 @@ export class ActiveRoom {
       participants.filter((participant) => !this.#isSelf(participant.participantId)),
       tracks.filter((track) => !this.#isSelf(track.participantId)),
     );
+  }
+
+  #takeQualities(participants: readonly ConnectionQuality[]): void {
+    for (const { participantId, score } of participants) {
+      this.#qualities.set(participantId, score);
+      this.#emit("connectionQualityChanged", participantId, score);
+    }
   }
 
   #isSelf(participantId: string): boolean {
@@ -265,6 +320,7 @@ export class ActiveRoom {
       onTrackUnpublished: (track, participant) => this.#emit("trackUnpublished", track, participant),
       onTrackMuted: (track, participant) => this.#emit("trackMutedChanged", track, participant),
       onTrackMedia: (track, participant) => this.#emit("trackMediaChanged", track, participant),
+      onTrackShare: (track, participant) => this.#emit("trackShareChanged", track, participant),
     });
   }
 }

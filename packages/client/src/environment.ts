@@ -1,3 +1,4 @@
+import { type ElementWatcher, browserElementWatcher } from "./adaptive-stream.ts";
 import type { SessionEnvironment, Socket, SocketHandlers } from "./session-environment.ts";
 
 /**
@@ -8,6 +9,8 @@ export interface ClientEnvironment extends SessionEnvironment {
   createPeerConnection(configuration: RTCConfiguration): RTCPeerConnection;
   /** Video codecs that the browser can send, its first choice first. */
   videoCodecs(): readonly RTCRtpCodec[];
+  /** Watches how elements of the page are shown. */
+  readonly elements: ElementWatcher;
   /** Calls `callback` when the machine came online or changed its network, until the returned function is called. */
   onNetworkChange(callback: () => void): () => void;
 }
@@ -28,6 +31,7 @@ export function browserEnvironment(): ClientEnvironment {
       const timer = setTimeout(callback, delayMs);
       return () => clearTimeout(timer);
     },
+    elements: browserElementWatcher(),
     onNetworkChange: watchNetwork,
   };
 }

@@ -1,3 +1,4 @@
+import type { TrackDemand } from "@cation/proto/client/v1/client";
 import type { TrackMuted } from "@cation/proto/state/v1/state";
 import type { ClientEnvironment } from "./environment.ts";
 import { type CationError, asCationError, clientError } from "./errors.ts";
@@ -126,6 +127,11 @@ export class LocalTracks implements LocalTrackControl {
       track.setMutedState(change.muted);
       this.#observer.onMutedChanged(track);
     }
+  }
+
+  /** What others want of this participant's tracks. */
+  applyDemands(demands: readonly TrackDemand[]): void {
+    for (const demand of demands) this.#publisher?.setDemand(demand);
   }
 
   onNetworkChange(): void {

@@ -1,8 +1,9 @@
-import type { PublishedTrack, PublisherAnswer, PublisherOffer } from "@cation/proto/client/v1/client";
+import type { PublishedTrack, PublisherAnswer, PublisherOffer, TrackDemand } from "@cation/proto/client/v1/client";
 import { describeEncodings, videoEncodings } from "./encodings.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { type CationError, asCationError, clientError } from "./errors.ts";
 import { IceRecovery } from "./ice-recovery.ts";
+import { SenderDemand } from "./sender-demand.ts";
 import { SerialQueue } from "./serial-queue.ts";
 import { withStartBitrate } from "./start-bitrate.ts";
 import { sourceToWire } from "./track-source.ts";
@@ -26,6 +27,7 @@ interface Published {
   readonly track: LocalTrack;
   readonly transceiver: RTCRtpTransceiver;
   readonly encodings: RTCRtpEncodingParameters[];
+  readonly demand: SenderDemand;
 }
 
 /** A track on its way to its first offer. */
@@ -84,6 +86,13 @@ export class Publisher {
       await this.#observer.unpublish(track.id);
       await this.#negotiate();
     });
+  }
+
+  /** What others want of a track: encodings that nobody does are not sent. */
+  setDemand(demand: TrackDemand): void {
+    for (const published of this.#published.values()) {
+      if (published.track.kind === "video" && published.track.id === demand.trackId) published.demand.set(demand);
+    }
   }
 
   /** Sends something else, or nothing, as the same track: no negotiation is needed. */
@@ -162,7 +171,7 @@ export class Publisher {
     if (kind === "video" && options.codec !== undefined) {
       preferCodec(transceiver, options.codec, this.#environment.videoCodecs());
     }
-    const published = { track, transceiver, encodings };
+    const published = { track, transceiver, encodings, demand: new SenderDemand(transceiver.sender) };
     this.#published.set(track, published);
     return published;
   }

@@ -1,4 +1,5 @@
 import type { CationError } from "./errors.ts";
+import type { MediaReport } from "./media-report.ts";
 import type { LocalParticipant, RemoteParticipant } from "./participants.ts";
 import type { SessionState } from "./signal-session.ts";
 import type { LocalTrack, RemoteTrack } from "./tracks.ts";
@@ -24,6 +25,14 @@ export interface RoomEvents {
   trackMutedChanged: [track: RemoteTrack, participant: RemoteParticipant];
   /** `track.mediaTrack` is another one now, or undefined. */
   trackMediaChanged: [track: RemoteTrack, participant: RemoteParticipant];
+  /** `track.share` is another one: this participant's connection lets more or less of it through. */
+  trackShareChanged: [track: RemoteTrack, participant: RemoteParticipant];
+  /** Who speaks, by participant id, the dominant one first; empty while nobody does. */
+  speakersChanged: [participantIds: readonly string[]];
+  /** How well somebody's connection works (this participant's own included): 1 (bad) … 5. */
+  connectionQualityChanged: [participantId: string, score: number];
+  /** Figures of everything that is sent and received, every few seconds. */
+  mediaReported: [report: MediaReport];
   localTrackPublished: [track: LocalTrack];
   localTrackUnpublished: [track: LocalTrack];
   localTrackMutedChanged: [track: LocalTrack];

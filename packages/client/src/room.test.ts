@@ -453,3 +453,86 @@ describe("a move to another node", () => {
     expect(log.slice(before)).toEqual(["media t1", "media t2"]);
   });
 });
+
+describe("what the server says of media", () => {
+  it("moves a track to the line that carries it now, without an offer", async () => {
+    const { server, room, log } = await connectedRoom();
+    for (const id of ["t1", "t2", "t3"]) {
+      server.event({ $case: "trackPublished", value: fakeTrack(id, `p-${id}`, "audio") });
+    }
+    server.event(offer(1, { a0: "t1", a1: "t2" }));
+    await settle();
+    const media = room.participants.get("p-t2")?.tracks.get("t2")?.mediaTrack;
+    expect(media).toBeDefined();
+    server.event({
+      $case: "trackBindings",
+      value: { tracks: [{ mid: "a1", trackId: "t3", participantId: "p-t3" }] },
+    });
+    expect(log.slice(-2)).toEqual(["no media t2", "media t3"]);
+    expect(room.participants.get("p-t3")?.tracks.get("t3")?.mediaTrack).toBe(media);
+    expect(server.received("subscriberAnswer")).toHaveLength(1);
+    server.event(offer(2, { a0: "t1", a1: "t3" }));
+    await settle();
+    expect(room.participants.get("p-t3")?.tracks.get("t3")?.mediaTrack).toBe(media);
+  });
+
+  it("sends of a camera what others want, and everything again when they do", async () => {
+    const { environment, server, room } = await connectedRoom();
+    const track = await room.publish(camera(), { source: "camera" });
+    const [connection] = environment.peerConnections;
+    const active = () => connection.transceivers[0].sendEncodings.map((encoding) => encoding.active);
+    const demand = async (wanted: boolean, maxSpatialId: number) => {
+      const value = { tracks: [{ trackId: track.id, wanted, maxSpatialId, maxTemporalId: 3 }] };
+      server.event({ $case: "trackDemands", value });
+      await settle();
+    };
+    await demand(true, 1);
+    expect(active()).toEqual([true, true, false]);
+    await demand(false, 0);
+    expect(active()).toEqual([false, false, false]);
+    await demand(true, 2);
+    expect(active()).toEqual([true, true, true]);
+  });
+
+  it("asks for the size at which a picture is shown, and for none while it is not seen", async () => {
+    const { environment, server, clock, room } = await connectedRoom();
+    server.event({ $case: "trackPublished", value: fakeTrack("t1", "p1", "video") });
+    const stop = room.observeVideo("t1", {} as Element);
+    environment.elementSizes[0](310, 180);
+    await clock.advance(300);
+    expect(server.received("setSubscription").at(-1)).toMatchObject({ trackId: "t1", paused: false, width: 320 });
+    await room.setSubscription("t1", { priority: "pinned" });
+    expect(server.received("setSubscription").at(-1)).toMatchObject({ width: 320, priority: 3 });
+    environment.elementSizes[0](0, 0);
+    await clock.advance(300);
+    expect(server.received("setSubscription").at(-1)).toMatchObject({ paused: true, width: 320, priority: 3 });
+    stop();
+  });
+
+  it("tells who speaks, what is held back, and how well connections work", async () => {
+    const { server, room } = await connectedRoom();
+    const events: unknown[] = [];
+    room.on("speakersChanged", (ids) => events.push(ids));
+    room.on("connectionQualityChanged", (id, score) => events.push([id, score]));
+    room.on("trackShareChanged", (track) => events.push(track.share));
+    room.on("mediaReported", (report) => events.push(report.targetBps));
+    server.event({ $case: "trackPublished", value: fakeTrack("t1", "p1", "video") });
+    server.event({ $case: "activeSpeakers", value: { participantIds: ["p1"] } });
+    server.event({ $case: "connectionQualities", value: { participants: [{ participantId: "p1", score: 2.5 }] } });
+    const paused = { trackId: "t1", reason: 2 as const, paused: true, spatialId: 0, temporalId: 0 };
+    const allocations = { $case: "trackAllocations", value: { tracks: [paused] } } as const;
+    server.event({ ...allocations, value: { tracks: [paused] } });
+    const report = { targetBps: 500_000, allocatedBps: 1, demandBps: 2, received: [], sent: [] };
+    server.event({ $case: "mediaReport", value: report });
+    expect(events).toEqual([
+      ["p1"],
+      ["p1", 2.5],
+      { isPaused: true, isHeldBack: true, spatialId: 0, temporalId: 0 },
+      500_000,
+    ]);
+    expect(room.speakers).toEqual(["p1"]);
+    expect(room.connectionQualities.get("p1")).toBe(2.5);
+    expect(room.participants.get("p1")?.tracks.get("t1")?.share.isPaused).toBe(true);
+    expect(room.mediaReport?.demandBps).toBe(2);
+  });
+});

@@ -4,6 +4,7 @@ import { audioLevelsOf } from "./audio-levels.ts";
 import { Emitter } from "./emitter.ts";
 import { type ClientEnvironment, browserEnvironment } from "./environment.ts";
 import { clientError } from "./errors.ts";
+import type { MediaReport } from "./media-report.ts";
 import { type LocalParticipant, RemoteParticipant } from "./participants.ts";
 import type { RoomEvents } from "./room-events.ts";
 import type { ClientRequest } from "./signal-connection.ts";
@@ -114,6 +115,29 @@ export class Room extends Emitter<RoomEvents> {
   async setSubscription(trackId: string, wish: SubscriptionWish): Promise<void> {
     if (this.#active === undefined) throw notConnected();
     await this.#active.setSubscription(trackId, wish);
+  }
+
+  /** Who speaks, by participant id, the dominant one first. */
+  get speakers(): readonly string[] {
+    return this.#active?.speakers ?? [];
+  }
+
+  /** How well connections work, 1 (bad) … 5, by participant id, as far as it is known. */
+  get connectionQualities(): ReadonlyMap<string, number> {
+    return this.#active?.connectionQualities ?? new Map();
+  }
+
+  /** The newest figures of what is sent and received; undefined before the first. */
+  get mediaReport(): MediaReport | undefined {
+    return this.#active?.mediaReport;
+  }
+
+  /**
+   * The element shows this picture until the returned function is called: what is received of it follows the element's size,
+   * and stops while it cannot be seen.
+   */
+  observeVideo(trackId: string, element: Element): () => void {
+    return this.#active?.observeVideo(trackId, element) ?? (() => undefined);
   }
 
   /** Mutes or unmutes somebody else's track. Needs `administer`. */

@@ -1,4 +1,5 @@
 import type { Participant, ParticipantLeft, Track, TrackMuted, TrackUnpublished } from "@cation/proto/state/v1/state";
+import type { TrackShare } from "./media-report.ts";
 import { RemoteParticipant } from "./participants.ts";
 import { RemoteTrack } from "./tracks.ts";
 
@@ -13,6 +14,8 @@ export interface RosterObserver {
   onTrackMuted(track: RemoteTrack, participant: RemoteParticipant): void;
   /** Media of a track began (`mediaTrack` is set), changed, or ended (it is undefined). */
   onTrackMedia(track: RemoteTrack, participant: RemoteParticipant): void;
+  /** More or less of it gets through to this participant than before. */
+  onTrackShare(track: RemoteTrack, participant: RemoteParticipant): void;
 }
 
 /**
@@ -94,6 +97,15 @@ export class Roster {
   setMedia(media: ReadonlyMap<string, MediaStreamTrack>): void {
     this.#media = media;
     for (const track of this.#tracks.values()) this.#matchMedia(track);
+  }
+
+  /** What the connection lets through of a track changed. */
+  setShare(trackId: string, share: TrackShare): void {
+    const track = this.#tracks.get(trackId);
+    const participant = track && this.#participants.get(track.participantId);
+    if (track === undefined || participant === undefined) return;
+    track.setShare(share);
+    this.#observer.onTrackShare(track, participant);
   }
 
   /** Forgets everybody, without saying so one by one. */

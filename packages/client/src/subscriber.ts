@@ -28,6 +28,8 @@ export class Subscriber {
   #connection: RTCPeerConnection | undefined;
   #newestOfferId = 0;
   #retired = false;
+  /** Which track each m-line carries: of the newest offer, and what was told since. */
+  #bindings = new Map<string, string>();
   #closed = false;
 
   constructor(environment: ClientEnvironment, configuration: RTCConfiguration, observer: SubscriberObserver) {
@@ -44,7 +46,15 @@ export class Subscriber {
   offer(offer: SubscriberOffer): void {
     if (offer.offerId <= this.#newestOfferId || this.#closed || this.#retired) return;
     this.#newestOfferId = offer.offerId;
+    this.#bindings = new Map(offer.tracks.map((binding) => [binding.mid, binding.trackId]));
     void this.#queue.run(() => this.#answer(offer));
+  }
+
+  /** m-lines carry other tracks from now on, without an offer. */
+  rebind(bindings: readonly TrackBinding[]): void {
+    if (this.#closed) return;
+    for (const { mid, trackId } of bindings) this.#bindings.set(mid, trackId);
+    if (this.#connection !== undefined) this.#observer.onMedia(receivedMedia(this.#connection, this.#bindings));
   }
 
   /** The machine is on another network. */
@@ -75,7 +85,7 @@ export class Subscriber {
       const connection = (this.#connection ??= this.#open());
       await connection.setRemoteDescription({ type: "offer", sdp: offer.sdp });
       await connection.setLocalDescription(await connection.createAnswer());
-      this.#observer.onMedia(receivedMedia(connection, offer.tracks));
+      this.#observer.onMedia(receivedMedia(connection, this.#bindings));
       await this.#observer.answer({ offerId: offer.offerId, sdp: connection.localDescription?.sdp ?? "" });
     } catch (thrown) {
       // A stale answer was overtaken by an offer that is on its way.
@@ -95,12 +105,11 @@ export class Subscriber {
   }
 }
 
-/** m-lines are recycled, so that only the newest offer says which track each of them carries. */
+/** m-lines are recycled, so that only the newest offer (and what followed it) says which track each of them carries. */
 function receivedMedia(
   connection: RTCPeerConnection,
-  bindings: readonly TrackBinding[],
+  trackIds: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, MediaStreamTrack> {
-  const trackIds = new Map(bindings.map((binding) => [binding.mid, binding.trackId]));
   const media = new Map<string, MediaStreamTrack>();
   for (const transceiver of connection.getTransceivers()) {
     const trackId = transceiver.mid === null ? undefined : trackIds.get(transceiver.mid);

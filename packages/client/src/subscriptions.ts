@@ -1,4 +1,5 @@
 import type { SetSubscription } from "@cation/proto/client/v1/client";
+import { priorityToWire } from "./track-priority.ts";
 import type { SubscriptionWish } from "./tracks.ts";
 
 /** What this participant wishes to receive where that is not the default; a new session is told again. */
@@ -19,6 +20,10 @@ export class Subscriptions {
       paused: wish.paused ?? known?.paused ?? false,
       maxSpatialId: "maxSpatialId" in wish ? wish.maxSpatialId : known?.maxSpatialId,
       maxTemporalId: "maxTemporalId" in wish ? wish.maxTemporalId : known?.maxTemporalId,
+      width: "width" in wish ? wish.width : known?.width,
+      height: "height" in wish ? wish.height : known?.height,
+      maxFrameRate: "maxFrameRate" in wish ? wish.maxFrameRate : known?.maxFrameRate,
+      priority: wish.priority === undefined ? known?.priority : priorityToWire(wish.priority),
     };
     this.#wishes.set(trackId, merged);
     return merged;

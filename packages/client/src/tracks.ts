@@ -1,6 +1,8 @@
 import type { Encoding, Track } from "@cation/proto/state/v1/state";
 import { MediaKind } from "@cation/proto/common/v1/common";
 import type { VideoSize } from "./encodings.ts";
+import { type TrackShare, WHOLE_SHARE } from "./media-report.ts";
+import type { TrackPriority } from "./track-priority.ts";
 import { type TrackSource, sourceFromWire } from "./track-source.ts";
 
 export type TrackKind = "audio" | "video";
@@ -14,6 +16,13 @@ export interface SubscriptionWish {
   readonly maxSpatialId?: number | undefined;
   /** Temporal layer to receive at most; undefined means all. */
   readonly maxTemporalId?: number | undefined;
+  /** Size at which the picture is shown, in pixels of the screen: nothing larger than what covers it is sent. */
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
+  /** Frames a second that are enough; undefined means all. */
+  readonly maxFrameRate?: number | undefined;
+  /** Beside the other tracks, where the connection does not carry all of them. */
+  readonly priority?: TrackPriority;
 }
 
 /** How a published track is described and sent. */
@@ -132,6 +141,7 @@ export class RemoteTrack {
   readonly encodings: readonly Encoding[];
   #muted: boolean;
   #mediaTrack: MediaStreamTrack | undefined;
+  #share: TrackShare = WHOLE_SHARE;
 
   constructor(track: Track) {
     this.id = track.trackId;
@@ -147,7 +157,12 @@ export class RemoteTrack {
     return this.#muted;
   }
 
-  /** What is received; undefined while not subscribed. */
+  /** What this participant's own connection lets through of it. */
+  get share(): TrackShare {
+    return this.#share;
+  }
+
+  /** What is received; undefined while not subscribed, and for sound while others are louder. */
   get mediaTrack(): MediaStreamTrack | undefined {
     return this.#mediaTrack;
   }
@@ -160,5 +175,10 @@ export class RemoteTrack {
   /** @internal */
   setMediaTrack(mediaTrack: MediaStreamTrack | undefined): void {
     this.#mediaTrack = mediaTrack;
+  }
+
+  /** @internal */
+  setShare(share: TrackShare): void {
+    this.#share = share;
   }
 }

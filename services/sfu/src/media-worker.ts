@@ -26,6 +26,7 @@ import { MediaTimings } from "./media-timings.ts";
 import { ProducerMutes } from "./producer-mutes.ts";
 import type { PublisherMedia } from "./publisher-connection.ts";
 import type { DatagramListener, PeerMedia } from "./relay/peer-media.ts";
+import { ReportCounters } from "./quality/report-counters.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
 import type { WishedLayers } from "./track-wish.ts";
@@ -62,6 +63,7 @@ export class MediaWorker implements ClientTransportOpener, PublisherMedia, Subsc
   readonly engine: Engine;
   readonly webrtc: WebRtcServer;
   readonly timings = new MediaTimings();
+  readonly reports = new ReportCounters();
   readonly #milestones = new MediaMilestones();
   readonly #options: MediaWorkerOptions;
   readonly #sink: PacketSink;

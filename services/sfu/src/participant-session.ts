@@ -1,5 +1,5 @@
 import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
-import type { Event, Joined, ServerMessage } from "@cation/proto/client/v1/client";
+import type { ConnectionQuality, Event, Joined, MediaReport, ServerMessage } from "@cation/proto/client/v1/client";
 import { PeerConnectionRole } from "@cation/proto/client/v1/client";
 import type { Error as ProtoError } from "@cation/proto/common/v1/common";
 import type { SessionDown } from "@cation/proto/sfu/v1/sfu";
@@ -13,6 +13,7 @@ import { toStateMessage } from "./client-transport.ts";
 import { EventLog } from "./event-log.ts";
 import type { EventBody } from "./event-log.ts";
 import type { PublisherConnection } from "./publisher-connection.ts";
+import type { ReportedMedia } from "./quality/media-reporter.ts";
 import type { SubscriberConnection } from "./subscriber-connection.ts";
 import { SessionTrace } from "./session-trace.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -39,6 +40,10 @@ export interface SessionRoom {
   /** Those who publish. */
   readonly publishers: ReadonlyMap<string, Participant>;
   readonly tracks: ReadonlyMap<string, Track>;
+  /** Who speaks, the dominant participant first. */
+  readonly speakers: readonly string[];
+  /** How well connections of those who publish work. */
+  readonly qualities: ConnectionQuality[];
 }
 
 /** A session's two connections, which tell it what to tell the client. */
@@ -108,6 +113,7 @@ export class ParticipantSession {
   open(stream: SessionStream): void {
     this.#attach(stream);
     stream.send({ down: { $case: "opened", value: this.#describe(false) } });
+    this.#tellRoomMedia();
     this.subscriber.reconcile();
   }
 
@@ -152,6 +158,23 @@ export class ParticipantSession {
   tellTransportState(role: PeerConnectionRole, state: TransportState): void {
     this.trace?.changed(role === PeerConnectionRole.PUBLISHER ? "publisher" : "subscriber", state);
     if (state !== "new") this.tell({ $case: "transportState", value: { role, state: toStateMessage(state) } });
+  }
+
+  /** What it sends and receives now. */
+  get media(): ReportedMedia {
+    return { consumers: this.subscriber.consumers, producers: this.publisher.producers };
+  }
+
+  tellReport(report: MediaReport): void {
+    this.tell({ $case: "mediaReport", value: report });
+  }
+
+  tellQualities(participants: ConnectionQuality[]): void {
+    if (participants.length > 0) this.tell({ $case: "connectionQualities", value: { participants } });
+  }
+
+  tellSpeakers(participantIds: readonly string[]): void {
+    this.tell({ $case: "activeSpeakers", value: { participantIds: [...participantIds] } });
   }
 
   /** What others want of this participant's tracks, by track id. */
@@ -202,9 +225,17 @@ export class ParticipantSession {
     this.#options.onEnded(this, reason);
   }
 
+  /** Who speaks, and how well others' connections work. */
+  #tellRoomMedia(): void {
+    const { speakers, qualities } = this.#options.room;
+    if (speakers.length > 0) this.tellSpeakers(speakers);
+    this.tellQualities(qualities);
+  }
+
   /** What events told of media that the state of the room does not say. */
   #tellMediaState(): void {
     this.tellDemands(this.publisher.demands);
+    this.#tellRoomMedia();
     const { allocations } = this.subscriber;
     if (allocations.length > 0) this.tell({ $case: "trackAllocations", value: { tracks: allocations } });
   }

@@ -125,6 +125,11 @@ export class PublisherConnection {
     });
   }
 
+  /** What comes in of each track, by its id. */
+  get producers(): ReadonlyMap<string, Producer> {
+    return new Map([...this.#published.values()].map(({ track, producer }) => [track.trackId, producer]));
+  }
+
   /** What others want of each track, by its id. */
   get demands(): ReadonlyMap<string, LayerDemand> {
     return new Map([...this.#published.values()].map(({ track, producer }) => [track.trackId, producer.demand]));

@@ -5,7 +5,7 @@ import { RoomReplica } from "@cation/cluster/room-replica";
 import type { RoomChange } from "@cation/cluster/room-replica";
 import type { Random } from "@cation/engine/random";
 import { PeerConnectionRole } from "@cation/proto/client/v1/client";
-import { TrackSource } from "@cation/proto/common/v1/common";
+import type { MediaReport } from "@cation/proto/client/v1/client";
 import type { IslbService, RoomPosition } from "@cation/proto/islb/v1/islb";
 import type { OpenSession } from "@cation/proto/sfu/v1/sfu";
 import { LeaveReason } from "@cation/proto/state/v1/state";
@@ -16,7 +16,6 @@ import type { Logger } from "@cation/service-kit/logger";
 import { currentSpan } from "@cation/service-kit/span";
 import { bringBackRoom } from "./bring-back-room.ts";
 import type { ClientTransportOpener } from "./client-transport.ts";
-import type { EventBody } from "./event-log.ts";
 import type { LocalTracks } from "./local-tracks.ts";
 import type { MediaMilestone } from "./media-milestones.ts";
 import type { PacedWork } from "./paced-work.ts";
@@ -29,11 +28,12 @@ import type { RelayHub } from "./relay/relay-hub.ts";
 import type { HubLease, RelayHubs } from "./relay/relay-hubs.ts";
 import type { RelayMedia } from "./relay/relay-media.ts";
 import { RoomAnnouncer } from "./room-announcer.ts";
+import { RoomMedia } from "./room-media.ts";
 import { RoomReader } from "./room-reader.ts";
 import { SessionRequests } from "./session-requests.ts";
 import { SubscriberConnection } from "./subscriber-connection.ts";
 import type { SubscriberMedia } from "./subscribed-track.ts";
-import { RoomAudio } from "./speakers/room-audio.ts";
+import type { RoomAudio } from "./speakers/room-audio.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import { createTrackId } from "./system-random.ts";
 import { TrackSources } from "./track-sources.ts";
@@ -57,6 +57,8 @@ export interface RoomDeps {
   readonly maxAudioStreams: number;
   /** Several times a second: which of this node's voices may go to other nodes. */
   readonly onVoices: (roomId: string, loudest: ReadonlySet<string>) => void;
+  /** A participant was told how its media flows; for scrapes. */
+  readonly onReport: (report: MediaReport) => void;
 }
 
 /** A session and what carries out its requests. */
@@ -77,7 +79,7 @@ export class Room {
   readonly #announcer = new RoomAnnouncer();
   readonly #hubLease: HubLease;
   readonly #sources: TrackSources;
-  readonly #audio: RoomAudio;
+  readonly #media: RoomMedia;
   readonly #subscription: Subscription;
   readonly #sessions = new Map<string, OpenedSession>();
   readonly #moving: MovingSessions;
@@ -96,16 +98,20 @@ export class Room {
     this.#reader = new RoomReader({ ...deps, replica: this.#replica });
     this.#hubLease = deps.hubs.acquire(roomId);
     this.#sources = new TrackSources(deps.nodeId, deps.tracks, this.hub);
-    this.#audio = new RoomAudio({
+    this.#media = new RoomMedia({
+      roomId,
       nodeId: deps.nodeId,
       clock: deps.clock,
       nowUs: () => deps.media.nowUs(),
-      maxStreams: deps.maxAudioStreams,
+      work: deps.work,
+      events: deps.events,
+      maxAudioStreams: deps.maxAudioStreams,
       acquire: (track, listener) => this.#sources.acquire(track, listener),
-      onRanking: () => this.#followSpeakers(),
-      onLook: () => deps.onVoices(roomId, this.#audio.loudestHere()),
-      onSpeakers: (participantIds) => this.#tellAll({ $case: "activeSpeakers", value: { participantIds } }),
-      onDominant: (participantId) => this.#markSpoke(participantId),
+      sessions: () => [...this.#sessions.values()].map(({ session }) => session),
+      tracks: () => this.#replica.tracks,
+      isPublisher: (participantId) => this.#replica.publishers.has(participantId),
+      onVoices: deps.onVoices,
+      onReport: deps.onReport,
     });
     this.#subscription = subscribeRoomEvents(deps.events, roomId, (event) => this.receive(event));
   }
@@ -124,7 +130,7 @@ export class Room {
 
   /** Who speaks. */
   get audio(): RoomAudio {
-    return this.#audio;
+    return this.#media.audio;
   }
 
   /** Sessions whose participants are elsewhere by now. */
@@ -227,6 +233,7 @@ export class Room {
 
   #viewForSessions() {
     const replica = this.#replica;
+    const { audio, quality } = this.#media;
     return {
       nodeId: this.#deps.nodeId,
       get record() {
@@ -240,6 +247,12 @@ export class Room {
       },
       get tracks() {
         return replica.tracks;
+      },
+      get speakers() {
+        return audio.speakers;
+      },
+      get qualities() {
+        return quality.current;
       },
     };
   }
@@ -276,7 +289,7 @@ export class Room {
       acquire: (track, listener) => this.#sources.acquire(track, listener),
       onOffer: (offer) => session.tell({ $case: "subscriberOffer", value: offer }),
       onState: (state) => session.tellTransportState(PeerConnectionRole.SUBSCRIBER, state),
-      audio: this.#audio,
+      audio: this.#media.audio,
       maxAudioStreams: this.#deps.maxAudioStreams,
       onBindings: (bindings) => session.tell({ $case: "trackBindings", value: { tracks: bindings } }),
       onAllocations: (changed) => session.tell({ $case: "trackAllocations", value: { tracks: changed } }),
@@ -322,8 +335,8 @@ export class Room {
 
   #reset(): void {
     const { tracks } = this.#replica;
-    this.#audio.retain((trackId) => tracks.has(trackId));
-    for (const track of tracks.values()) this.#audio.add(track);
+    this.#media.audio.retain((trackId) => tracks.has(trackId));
+    for (const track of tracks.values()) this.#media.audio.add(track);
     for (const { session } of this.#sessions.values()) {
       session.publisher.reconcile(this.#replica);
       session.subscriptions.retain((trackId) => tracks.has(trackId));
@@ -348,13 +361,13 @@ export class Room {
     const { trackId, participantId } = track;
     this.#owners.set(trackId, participantId);
     this.#moveOrigin(track);
-    this.#audio.add(track);
+    this.#media.audio.add(track);
     for (const { session } of this.#sessions.values()) session.subscriber.reconcileTrack(trackId);
   }
 
   #trackWent(trackId: string): void {
     this.#owners.delete(trackId);
-    this.#audio.remove(trackId);
+    this.#media.audio.remove(trackId);
     for (const { session } of this.#sessions.values()) {
       session.subscriptions.forget(trackId);
       session.subscriber.reconcileTrack(trackId);
@@ -364,38 +377,13 @@ export class Room {
 
   #trackMuted({ trackId, participantId, muted }: TrackMuted): void {
     this.#sessions.get(participantId)?.session.publisher.applyMuted(trackId, muted);
-    this.#audio.setMuted(trackId, muted);
+    this.#media.audio.setMuted(trackId, muted);
   }
 
   #participantLeft({ participantId, reason }: ParticipantLeft): void {
+    this.#media.quality.forget(participantId);
     this.endGone(participantId, reason);
     for (const [trackId, owner] of [...this.#owners]) if (owner === participantId) this.#trackWent(trackId);
-  }
-
-  #followSpeakers(): void {
-    for (const { session } of this.#sessions.values()) {
-      if (!session.subscriber.isShortOfLines) continue;
-      // In turns: a thousand listeners may change at once.
-      this.#deps.work.add(() => session.subscriber.followSpeakers());
-    }
-  }
-
-  #tellAll(body: EventBody): void {
-    for (const { session } of this.#sessions.values()) session.tell(body);
-  }
-
-  /** Its picture comes before others', wherever one of them must go without. */
-  #markSpoke(participantId: string): void {
-    for (const { trackId, participantId: owner, source } of this.#replica.tracks.values()) {
-      if (owner !== participantId || source !== TrackSource.CAMERA) continue;
-      for (const { session } of this.#sessions.values()) {
-        const producer = session.subscriber.subscribed.get(trackId)?.consumer?.wantedProducer;
-        // One is enough: whoever watches it here takes it from the same producer.
-        if (!producer) continue;
-        producer.markSpoke(this.#deps.media.nowUs());
-        break;
-      }
-    }
   }
 
   #participantMoved({ participantId, nodeId }: Participant): void {
@@ -438,7 +426,7 @@ export class Room {
     this.#reader.close();
     this.#moving.close();
     this.#subscription.unsubscribe();
-    this.#audio.close();
+    this.#media.close();
     this.#hubLease.release();
     this.#onEmpty();
   }

@@ -7,6 +7,7 @@ import type { HistogramSample, Sample } from "@cation/service-kit/scraped-metric
 import type { Registry } from "prom-client";
 import { CONNECT_BOUNDS_US, FIRST_FRAME_BOUNDS_US, FORWARD_DELAY_BOUNDS_US } from "./media-timings.ts";
 import type { MeasuredLoad } from "./node-load.ts";
+import { SCORE_BOUNDS } from "./quality/report-counters.ts";
 import type { MetricsLabels, RoomFigures } from "./room-figures.ts";
 import type { WorkerState } from "./worker-group.ts";
 import type { WorkerHoldings, WorkerStats, WorkerTotals } from "./worker-stats.ts";
@@ -129,6 +130,12 @@ const TOTALS: readonly Row<WorkerTotals>[] = [
     read: ({ quality }) => Object.entries(quality.rtcp).map(([name, value]) => ({ labels: splitRtcp(name), value })),
   },
   {
+    name: "picture_reports_total",
+    help: "Pictures as participants were told every few seconds, by share: whole, held-back (a lower layer) or paused, because of the participant's connection.",
+    labelNames: ["share"],
+    read: ({ reports }) => Object.entries(reports.shares).map(([share, value]) => ({ labels: { share }, value })),
+  },
+  {
     name: "dtls_handshakes_total",
     help: "DTLS handshakes that succeeded.",
     read: ({ dtlsHandshakes }) => one(dtlsHandshakes),
@@ -194,6 +201,16 @@ const HISTOGRAMS: readonly HistogramRow[] = [
     labelNames: ["direction"],
     bounds: LOSS_BOUNDS,
     read: ({ quality }) => byDirection(quality, ({ loss }) => loss),
+  },
+  {
+    name: "quality_score",
+    help: "Scores of tracks, 1 bad … 5, a sample every few seconds: sent by participants, received by them. See docs/quality.md.",
+    labelNames: ["direction"],
+    bounds: SCORE_BOUNDS,
+    read: ({ reports }) => [
+      { labels: { direction: "received" }, ...reports.receivedScore },
+      { labels: { direction: "sent" }, ...reports.sentScore },
+    ],
   },
 ];
 

@@ -6,6 +6,7 @@ import type { Random } from "@cation/engine/random";
 import { openMediaIo } from "@cation/media-io/open-media-io";
 import type { OpenedMediaIo } from "@cation/media-io/open-media-io";
 import type { IslbService, ReportNodeResponse, RoomPosition } from "@cation/proto/islb/v1/islb";
+import type { MediaReport } from "@cation/proto/client/v1/client";
 import type { LinkDown, LinkUp } from "@cation/proto/relay/v1/relay";
 import type { SfuService } from "@cation/proto/sfu/v1/sfu";
 import type { Clock } from "@cation/service-kit/clock";
@@ -221,6 +222,7 @@ function assemble(options: SfuWorkerOptions, media: OpenedMediaIo, dtls: DtlsPro
     media: worker,
     tracks,
     maxAudioStreams: config.maxAudioStreams,
+    onReport: (report: MediaReport) => worker.reports.add(report),
     onVoices: (roomId: string, loudest: ReadonlySet<string>) =>
       forwardLoudest(links.links, roomId, loudest, (consumer, paused) => worker.setConsumerPaused(consumer, paused)),
     hubs,

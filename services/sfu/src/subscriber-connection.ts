@@ -1,3 +1,4 @@
+import type { Consumer } from "@cation/engine/consumer";
 import type { Random } from "@cation/engine/random";
 import { NO_HEADER_EXTENSIONS } from "@cation/engine/header-extensions";
 import type { SubscriberAnswer, SubscriberOffer, TrackAllocation, TrackBinding } from "@cation/proto/client/v1/client";
@@ -93,6 +94,13 @@ export class SubscriberConnection {
   /** Tracks that are not sent as wished, for a client that lost its connection. */
   get allocations(): TrackAllocation[] {
     return this.#allocations.current;
+  }
+
+  /** What is sent, by track id. */
+  get consumers(): ReadonlyMap<string, Consumer> {
+    const consumers = new Map<string, Consumer>();
+    for (const [trackId, { consumer }] of this.#subscribed) if (consumer) consumers.set(trackId, consumer);
+    return consumers;
   }
 
   /** Tracks that are sent or about to be, by track id. */

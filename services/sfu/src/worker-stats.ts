@@ -5,6 +5,7 @@ import type { MediaIoCounters } from "@cation/media-io/media-io";
 import type { IceFailure, WebRtcCounters } from "@cation/webrtc/webrtc-counters";
 import type { InspectedWorker } from "./inspect.ts";
 import type { MediaTimingStats } from "./media-timings.ts";
+import type { ReportStats } from "./quality/report-counters.ts";
 
 /** Where a packet or request can be dropped. */
 export type DropStage = "receive" | "send" | "engine" | "webrtc";
@@ -52,6 +53,8 @@ export interface WorkerTotals {
   /** What reports said. */
   readonly quality: QualityStats;
   readonly timings: MediaTimingStats;
+  /** What participants were told of their media. */
+  readonly reports: ReportStats;
 }
 
 /** How busy a worker's deciding thread was since it started. */
@@ -69,12 +72,12 @@ export interface WorkerStats {
 
 /** Reads a worker's figures. To be called on its thread. */
 export function readWorkerStats(inspected: InspectedWorker): WorkerStats {
-  const { io, engine, webrtc, timings } = inspected.worker;
+  const { io, engine, webrtc, timings, reports } = inspected.worker;
   const engineStats = engine.stats();
   const { active, idle } = performance.eventLoopUtilization();
   return {
     held: readHoldings(inspected, engineStats),
-    totals: readTotals(io.counters(), engineStats, webrtc.counters(), timings.snapshot()),
+    totals: readTotals(io.counters(), engineStats, webrtc.counters(), timings.snapshot(), reports.snapshot()),
     loop: { activeMs: active, idleMs: idle },
   };
 }
@@ -114,6 +117,7 @@ function readTotals(
   engine: EngineStats,
   webrtc: WebRtcCounters,
   timings: MediaTimingStats,
+  reports: ReportStats,
 ): WorkerTotals {
   const { queueFull, slotOverwritten, noTransport, socketError } = io.sendDrops;
   return {
@@ -131,6 +135,7 @@ function readTotals(
     relayMedia: engine.relayMedia,
     quality: engine.quality,
     timings,
+    reports,
     drops: {
       receive: { ...io.receiveDrops },
       send: {
@@ -180,6 +185,11 @@ export const NO_STATS: WorkerStats = {
     clientMedia: NO_MEDIA,
     relayMedia: NO_MEDIA,
     quality: { received: NO_DIRECTION, sent: NO_DIRECTION, roundTripUs: NO_SAMPLES, rtcp: {} },
+    reports: {
+      receivedScore: NO_SAMPLES,
+      sentScore: NO_SAMPLES,
+      shares: { whole: 0, "held-back": 0, paused: 0 },
+    },
     timings: { forwardDelayUs: NO_SAMPLES, connectUs: NO_SAMPLES, firstFrameUs: NO_SAMPLES },
   },
   loop: { activeMs: 0, idleMs: 0 },

@@ -19,6 +19,10 @@ export interface RoomView {
   readonly participantCount: Readonly<Ref<number>>;
   /** How loud each participant is, 0 … 1, by id. */
   readonly levels: Readonly<ShallowRef<ReadonlyMap<string, number>>>;
+  /** Who speaks, by participant id, the dominant one first. */
+  readonly speakers: Readonly<ShallowRef<readonly string[]>>;
+  /** How well connections work, 1 (bad) … 5, by participant id. */
+  readonly qualities: Readonly<ShallowRef<ReadonlyMap<string, number>>>;
   /** Raised with every change of a participant or track: what reads their plain fields depends on it. */
   readonly version: Readonly<Ref<number>>;
   /** The newest thing that happened, in words. */
@@ -43,6 +47,7 @@ const CHANGES = [
   "trackUnpublished",
   "trackMutedChanged",
   "trackMediaChanged",
+  "trackShareChanged",
   "localTrackPublished",
   "localTrackUnpublished",
   "localTrackMutedChanged",
@@ -55,11 +60,15 @@ export function useRoom(): RoomView {
   const cause = shallowRef<CationError>();
   const lastError = shallowRef<CationError>();
   const levels = shallowRef<ReadonlyMap<string, number>>(new Map());
+  const speakers = shallowRef<readonly string[]>([]);
+  const qualities = shallowRef<ReadonlyMap<string, number>>(new Map());
   const news = ref("");
   /** Everybody in a small room, as of the last change of the count: the server announces only those who publish. */
   const roster = shallowRef<readonly RemoteParticipant[]>([]);
 
   for (const name of CHANGES) room.on(name, () => (version.value += 1));
+  room.on("speakersChanged", (ids) => (speakers.value = ids));
+  room.on("connectionQualityChanged", () => (qualities.value = new Map(room.connectionQualities)));
   room.on("stateChanged", (next, why) => {
     state.value = next;
     cause.value = why;
@@ -125,6 +134,8 @@ export function useRoom(): RoomView {
     cause,
     lastError,
     levels,
+    speakers,
+    qualities,
     version,
     news,
     local: read(() => room.localParticipant),

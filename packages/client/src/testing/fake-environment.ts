@@ -17,6 +17,14 @@ export class FakeEnvironment implements ClientEnvironment {
     { mimeType: "video/VP8", clockRate: 90_000 },
     { mimeType: "video/VP9", clockRate: 90_000 },
   ];
+  /** Of the elements that are watched, in order: what the page would say. */
+  readonly elementSizes: ((width: number, height: number) => void)[] = [];
+  readonly elements = {
+    watch: (_element: Element, callback: (width: number, height: number) => void): (() => void) => {
+      this.elementSizes.push(callback);
+      return () => undefined;
+    },
+  };
   readonly setTimer = (callback: () => void, delayMs: number): (() => void) => this.clock.setTimer(callback, delayMs);
 
   readonly createPeerConnection = (configuration: RTCConfiguration): RTCPeerConnection => {

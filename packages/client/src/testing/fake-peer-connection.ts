@@ -27,7 +27,12 @@ export class FakeTransceiver {
   mid: string | null = null;
   stopped = false;
   readonly sendEncodings: RTCRtpEncodingParameters[];
-  readonly sender: { track: MediaStreamTrack | null; replaceTrack(track: MediaStreamTrack | null): Promise<void> };
+  readonly sender: {
+    track: MediaStreamTrack | null;
+    replaceTrack(track: MediaStreamTrack | null): Promise<void>;
+    getParameters(): { encodings: RTCRtpEncodingParameters[] };
+    setParameters(parameters: { encodings: RTCRtpEncodingParameters[] }): Promise<void>;
+  };
   readonly receiver: { track: MediaStreamTrack };
   codecs: RTCRtpCodec[] = [];
 
@@ -37,6 +42,11 @@ export class FakeTransceiver {
       track,
       replaceTrack(next: MediaStreamTrack | null): Promise<void> {
         sender.track = next;
+        return Promise.resolve();
+      },
+      getParameters: () => ({ encodings: this.sendEncodings.map((encoding) => ({ ...encoding })) }),
+      setParameters: ({ encodings }: { encodings: RTCRtpEncodingParameters[] }): Promise<void> => {
+        this.sendEncodings.splice(0, this.sendEncodings.length, ...encodings);
         return Promise.resolve();
       },
     };

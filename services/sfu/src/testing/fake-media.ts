@@ -21,6 +21,8 @@ export interface FakeProducer {
   level: number;
   loudness(): number;
   spokeAtUs: number;
+  readonly streams: readonly object[];
+  readonly clockRateHz: number;
   markSpoke(nowUs: number): void;
   onDemand: ((demand: LayerDemand) => void) | undefined;
 }
@@ -30,6 +32,11 @@ export interface FakeConsumer {
   producer: FakeProducer;
   readonly wantedProducer: FakeProducer;
   keepsClock: boolean;
+  /** What the receiver reports. */
+  reported: { fractionLost: number; jitterUs: number; bytes: number };
+  readonly streams: readonly { readonly bytes: number }[];
+  readonly transport: object;
+  stats(): object[];
   paused: boolean;
   layers: WishedLayers | undefined;
   tier: AllocationTier | undefined;
@@ -149,6 +156,8 @@ export class FakeMedia implements Media {
       level: 0,
       loudness: () => producer.level,
       spokeAtUs: -1,
+      streams: [],
+      clockRateHz: 48_000,
       markSpoke: (nowUs) => (producer.spokeAtUs = nowUs),
     };
     this.producers.add(producer);
@@ -186,6 +195,23 @@ export class FakeMedia implements Media {
         return consumer.producer;
       },
       keepsClock: false,
+      reported: { fractionLost: -1, jitterUs: -1, bytes: 0 },
+      get streams() {
+        return [{ bytes: consumer.reported.bytes }];
+      },
+      transport: {
+        rttUs: 30_000,
+        allocator: { targetBps: Number.POSITIVE_INFINITY, allocatedBps: 64_000, demandBps: 64_000 },
+      },
+      stats: () => [
+        {
+          encoding: 0,
+          packets: 1,
+          rttUs: 30_000,
+          reportedFractionLost: consumer.reported.fractionLost,
+          reportedJitterUs: consumer.reported.jitterUs,
+        },
+      ],
       paused: false,
       layers: undefined,
       tier: undefined,

@@ -99,6 +99,7 @@ export class TestRooms {
       tracks: this.tracks,
       maxAudioStreams: 3,
       onVoices: () => undefined,
+      onReport: () => undefined,
       hubs: new RelayHubs({ ...shared, connect: () => Promise.reject(new CodedError("SFU_UNAVAILABLE")) }),
     });
     this.service = new SessionService({ registry: this.registry, logger, checkTakesWork: () => undefined });
