@@ -62,6 +62,8 @@ engine.receive = (batch, nowUs) => {
   note(batch);
   receive(batch, nowUs);
 };
+// Nobody takes the track here; the sender is not told, so that it goes on.
+worker.watchDemand = () => undefined;
 const paths = await openRelayPaths(link, "receiver", worker, natsUrl);
 const { promise: flows, resolve: onFlows } = Promise.withResolvers<void>();
 const hub = new RelayHub({

@@ -9,6 +9,8 @@ const SHED_INTERVAL_MS = 400;
 /** Before one more layer is let through again, and at most, when that was too much before. */
 const MIN_RESTORE_MS = 3_000;
 const MAX_RESTORE_MS = 30_000;
+/** No picture at all is worse than one more attempt: the lowest encoding is tried again after so long. */
+const BLIND_MS = 2_000;
 /** The way may have become another: the shortest round trip is looked for again. */
 const BASE_MEMORY_MS = 60_000;
 
@@ -72,8 +74,9 @@ export class LayerShedder {
   }
 
   #restore(nowMs: number): boolean {
-    if (this.#level === 0 || nowMs - this.#calmSinceMs < this.#restoreMs) return false;
-    if (nowMs - this.#changedAtMs < this.#restoreMs) return false;
+    const waitMs = this.#level === MAX_LEVEL ? Math.min(this.#restoreMs, BLIND_MS) : this.#restoreMs;
+    if (this.#level === 0 || nowMs - this.#calmSinceMs < waitMs) return false;
+    if (nowMs - this.#changedAtMs < waitMs) return false;
     this.#level -= 1;
     this.#changedAtMs = nowMs;
     this.#restoredAtMs = nowMs;

@@ -4,8 +4,8 @@ import { NatsEventBus } from "@cation/cluster/events/nats-event-bus";
 import type { Clock } from "@cation/service-kit/clock";
 import type { MediaBroker } from "./media-broker.ts";
 
-/** What may be published and not yet taken by the server: at 20 Mb/s less than half a second. */
-const MAX_UNACKNOWLEDGED_BYTES = 1024 * 1024;
+/** What may be published and not yet taken by the server: at 20 Mb/s less than a second. */
+const MAX_UNACKNOWLEDGED_BYTES = 2 * 1024 * 1024;
 
 export interface NatsMediaBrokerOptions {
   readonly urls: readonly string[];

@@ -4,7 +4,8 @@ import type { LayerDemand } from "@cation/engine/demand/demand-watcher";
 import type { Random } from "@cation/engine/random";
 import { MediaPath } from "@cation/proto/relay/v1/relay";
 import type { LinkDown, RelayStarted } from "@cation/proto/relay/v1/relay";
-import type { Clock } from "@cation/service-kit/clock";
+import { setRepeatingTimer } from "@cation/service-kit/clock";
+import type { Clock, Timer } from "@cation/service-kit/clock";
 import { BatchPath } from "./batch-path.ts";
 import type { LinkTrack } from "./link-track.ts";
 import type { MediaBroker } from "./media-broker.ts";
@@ -13,6 +14,9 @@ import type { RelayMedia } from "./relay-media.ts";
 import { RelayOutgoing } from "./relay-outgoing.ts";
 import { BatchSealer } from "./sealed-batches.ts";
 import type { FeedListener } from "./track-feed.ts";
+
+/** How often it is looked whether layers that were left out may go again. */
+const RESTORE_CHECK_MS = 250;
 
 export interface NatsPublicationsOptions {
   /** This node. */
@@ -72,6 +76,7 @@ class Publication {
   /** What a link that comes later is told. */
   #started: RelayStarted | undefined;
   #ended = false;
+  #timer: Timer | undefined;
 
   constructor(options: NatsPublicationsOptions, first: PublicationUser, onClosed: () => void) {
     this.#options = options;
@@ -92,7 +97,6 @@ class Publication {
           const taken = broker.publish(subject, this.#sealer.seal(packets));
           // There is no drain to wait for: the next batch tries again, with fewer layers.
           if (!taken) this.path.sink.noteDropped();
-          else this.path.sink.noteRoundTrip(0);
           return true;
         },
       },
@@ -110,6 +114,8 @@ class Publication {
 
   start(): void {
     const { nodeId, media, clock } = this.#options;
+    // How long messages wait is not known; that they are taken is.
+    this.#timer = setRepeatingTimer(clock, RESTORE_CHECK_MS, () => this.path.sink.noteRoundTrip(0));
     const { trackId, roomId, acquire } = this.#first;
     this.#outgoing = new RelayOutgoing({
       trackId,
@@ -184,6 +190,7 @@ class Publication {
   }
 
   #close(): void {
+    this.#timer?.cancel();
     this.#outgoing?.close();
     this.path.close();
     this.#onClosed();

@@ -102,6 +102,8 @@ describe("RelaySink", () => {
     add(VIDEO, Uint8Array.of(1));
     sink.flush();
     clock.advance(FLUSH_INTERVAL_MS);
+    // A stream that is busy for a moment is written to still.
+    clock.advance(200);
     for (let i = 0; i < 5; i++) add(VIDEO, Uint8Array.of(1));
     add(AUDIO, Uint8Array.of(1));
     add(VIDEO, Uint8Array.of(1), SendKind.RTCP);
@@ -121,8 +123,24 @@ describe("RelaySink", () => {
     expect(lost).toHaveLength(1);
   });
 
+  it("writes on while the other side is busy for a moment", () => {
+    flowing = false;
+    for (let i = 0; i < 10; i++) {
+      add(VIDEO, Uint8Array.of(1));
+      sink.flush();
+      clock.advance(FLUSH_INTERVAL_MS);
+    }
+    expect(ssrcs()).toHaveLength(10);
+    flowing = true;
+    sink.drained();
+    expect([lost.length, sink.congestionDrops, sink.shedLevel]).toEqual([0, 0, 0]);
+  });
+
   it("does not let audio pile up without end either", () => {
     flowing = false;
+    add(AUDIO, new Uint8Array(1_000));
+    sink.flush();
+    clock.advance(200);
     for (let i = 0; i < 2_000; i++) {
       add(AUDIO, new Uint8Array(1_000));
       sink.flush();

@@ -9,6 +9,9 @@ import { PacketBatchWriter } from "./packet-framing.ts";
 export const FLUSH_INTERVAL_MS = 5;
 /** What may still be written while the other side lags; beyond it even audio is dropped, so that nothing becomes old. */
 const CONGESTED_LIMIT_BYTES = 64 * 1024;
+/** A stream that takes no more for a moment is busy, not slow: so long, and so much, video is written to it still. */
+const PATIENCE_MS = 100;
+const PATIENCE_BYTES = 1024 * 1024;
 /** Records of one flush of the engine. */
 const BATCH_RECORDS = 64;
 /** Offset of the ssrc in an RTP header (RFC 3550 §5.1). */
@@ -51,6 +54,7 @@ export class RelaySink implements PacketSink {
   #timer: Timer | undefined;
   #congested = false;
   #congestedBytes = 0;
+  #congestedAtMs = 0;
   #closed = false;
 
   constructor(options: RelaySinkOptions) {
@@ -101,7 +105,7 @@ export class RelaySink implements PacketSink {
   /** How long a message takes to the other side and back. */
   noteRoundTrip(roundTripMs: number): void {
     const nowMs = this.#options.clock.monotonicMs();
-    if (this.#congested) this.#shedder.noteBlocked(nowMs);
+    if (this.#congested && !this.#isPatient()) this.#shedder.noteBlocked(nowMs);
     else if (this.#shedder.noteRoundTrip(roundTripMs, nowMs)) this.#askForLost();
   }
 
@@ -157,12 +161,26 @@ export class RelaySink implements PacketSink {
     if (batch.u8[byte + 20] === SendKind.RTP) {
       const ssrc = batch.view.getUint32(byte + SEND_PREFIX_OFFSET + SSRC_OFFSET);
       const encoding = this.#encodings.get(ssrc);
-      if (encoding !== undefined && (this.#congested || !this.#shedder.passes(encoding))) {
+      if (encoding !== undefined && (this.#isSlow(prefixBytes + restBytes) || !this.#shedder.passes(encoding))) {
         this.#lostSsrcs.add(ssrc);
         return true;
       }
     }
-    return this.#congested && this.#congestedBytes + prefixBytes + restBytes > CONGESTED_LIMIT_BYTES;
+    if (!this.#congested) return false;
+    const limitBytes = this.#isPatient() ? PATIENCE_BYTES : CONGESTED_LIMIT_BYTES;
+    return this.#congestedBytes + prefixBytes + restBytes > limitBytes;
+  }
+
+  #isPatient(): boolean {
+    return this.#options.clock.monotonicMs() - this.#congestedAtMs < PATIENCE_MS;
+  }
+
+  /** Whether what was written before has waited for too long. */
+  #isSlow(bytes: number): boolean {
+    if (!this.#congested) return false;
+    if (this.#isPatient()) return this.#congestedBytes + bytes > PATIENCE_BYTES;
+    this.#shedder.noteBlocked(this.#options.clock.monotonicMs());
+    return true;
   }
 
   /** Streams that go again after some of them had been left out. */
@@ -179,7 +197,9 @@ export class RelaySink implements PacketSink {
   #send(): void {
     if (this.#writer.empty || this.#closed) return;
     if (this.#options.output.write(this.#writer.take())) return;
+    if (this.#congested) return;
     this.#congested = true;
-    this.#shedder.noteBlocked(this.#options.clock.monotonicMs());
+    this.#congestedBytes = 0;
+    this.#congestedAtMs = this.#options.clock.monotonicMs();
   }
 }
