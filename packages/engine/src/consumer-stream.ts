@@ -319,7 +319,7 @@ export class ConsumerStream {
     }
     const passes = this.#layers.passes(packet, source);
     const { group, producer } = this.#binding as Binding;
-    if (this.#layers.activeTargets !== group.key.plan.key.activeTargets) this.#regroup(producer);
+    if (this.#activeTargets !== group.key.plan.key.activeTargets) this.#regroup(producer);
     return passes;
   }
 
@@ -415,6 +415,11 @@ export class ConsumerStream {
     this.#firstResendable = this.rewriter.highestOut + 1;
   }
 
+  /** Decode targets to tell the receiver; none where a packet sent again must have the same bytes, whatever holds by then. */
+  get #activeTargets(): number {
+    return this.rtxSsrc === 0 && this.answersNack ? -1 : (this.#layers?.activeTargets ?? -1);
+  }
+
   /** Joins the consumers of `producer` that get the same headers. */
   #regroup(producer: Producer): void {
     this.#unbind();
@@ -424,7 +429,7 @@ export class ConsumerStream {
       outgoing: extensions,
       midBytes: this.#mid.length,
       relay: !this.#rewrites,
-      activeTargets: this.#layers?.activeTargets ?? -1,
+      activeTargets: this.#activeTargets,
     });
     const groupIndex = producer.joinGroup({
       plan,
