@@ -246,10 +246,10 @@ export class ConsumerStream {
   resend(packet: IncomingPacket, number: number, segment: Readonly<RewriteSegment>): DropReason {
     const group = this.#binding?.group;
     if (group === undefined || packet.payloadBytes === 0) return DropReason.NACK_MISS;
-    if (group.choose(packet) !== DropReason.NONE) return DropReason.NACK_MISS;
     const codec = group.codecOf(packet);
     if (this.#rewrites && codec >= 0) this.#context.payloads.describeDescriptor(packet, codec as CodecKind);
-    const sent = this.#layers?.sent;
+    if (group.choose(packet) !== DropReason.NONE) return DropReason.NACK_MISS;
+    const sent = group.isLayered(packet) ? this.#layers?.sent : undefined;
     if (sent?.has(number) === false) return DropReason.NACK_MISS;
     const head = this.#context.head;
     head.marker = packet.marker || sent?.forcedMarker(number) === true;
@@ -258,6 +258,8 @@ export class ConsumerStream {
     head.pictureId = rewritesPicture ? (packet.pictureId + segment.pictureIdOffset) & 0x7fff : -1;
     head.tl0PictureIndex = (packet.tl0PictureIndex + segment.tl0Offset) & 0xff;
     head.frameNumberOffset = group.rewritesFrameNumbers ? segment.pictureIdOffset : 0;
+    head.redSkippedBytes = group.redSkippedBytes;
+    head.redBlockType = group.redBlockType;
     const filled =
       this.#stamps === undefined
         ? fillRtxHead(this.#context, this, packet, group, number)
@@ -369,6 +371,8 @@ export class ConsumerStream {
     head.pictureId = group.rewritesVp8 ? rewriter.pictureId : -1;
     head.tl0PictureIndex = rewriter.tl0PictureIndex;
     head.frameNumberOffset = group.rewritesFrameNumbers ? rewriter.pictureIdOffset : 0;
+    head.redSkippedBytes = group.redSkippedBytes;
+    head.redBlockType = group.redBlockType;
     if (packet.layering === Layering.VP9 && this.#rewrites) head.pictureId = rewriter.pictureId;
     head.absSendTime = this.#context.absSendTime;
     if (group.key.plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();

@@ -65,8 +65,8 @@ export const ROUTER_CODECS: readonly RouterCodec[] = [
 ];
 
 /**
- * Redundant Opus (RFC 2198). Not among ROUTER_CODECS: Firefox and Safari cannot receive it, and it is forwarded as it
- * comes. For rooms whose receivers are known to take it.
+ * Redundant Opus (RFC 2198). Passed on to whom has it, with the payload types inside rewritten; receivers that lack it
+ * (Firefox, older Safari) get the newest block of each packet as plain Opus.
  */
 export const RED_CODEC: RouterCodec = {
   kind: "audio",
@@ -85,7 +85,7 @@ export const RED_CODEC: RouterCodec = {
  *   of its VP8 descriptors (ADR 0009). `readMedia` of the offer sees to it.
  */
 export const PUBLISHER_CAPABILITIES: RouterCapabilities = {
-  codecs: ROUTER_CODECS,
+  codecs: [...ROUTER_CODECS, RED_CODEC],
   extensions: {
     audio: ["mid", "audioLevel", "absSendTime", "transportCc", "absCaptureTime"],
     video: [
