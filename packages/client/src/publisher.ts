@@ -179,7 +179,7 @@ export class Publisher {
       return add(encodings);
     } catch (thrown) {
       if (!encodings.some(({ scalabilityMode }) => scalabilityMode !== undefined)) throw thrown;
-      return add(encodings.map(({ scalabilityMode: _, ...encoding }) => encoding));
+      return add(encodings.map((encoding) => ({ ...encoding, scalabilityMode: undefined })));
     }
   }
 
