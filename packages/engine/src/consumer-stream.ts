@@ -315,10 +315,7 @@ export class ConsumerStream {
 
   #passesLayers(packet: IncomingPacket): boolean {
     const source = this.source as ProducerStream;
-    if (this.#layers === undefined) {
-      this.#layers = new ConsumerLayers();
-      this.#layers.setWanted(this.#maxSpatialId, this.#temporal.wanted);
-    }
+    this.#layers ??= new ConsumerLayers(this.#maxSpatialId, this.#temporal.wanted);
     const passes = this.#layers.passes(packet, source);
     const { group, producer } = this.#binding as Binding;
     if (this.#activeTargets !== group.key.plan.key.activeTargets) this.#regroup(producer);
