@@ -6,8 +6,8 @@ import type { SessionEnvironment, Socket, SocketHandlers } from "./session-envir
  */
 export interface ClientEnvironment extends SessionEnvironment {
   createPeerConnection(configuration: RTCConfiguration): RTCPeerConnection;
-  /** Video codecs that the browser can send, its first choice first. */
-  videoCodecs(): readonly RTCRtpCodec[];
+  /** Codecs that the browser can send, its first choice first. */
+  codecs(kind: "audio" | "video"): readonly RTCRtpCodec[];
   /** Calls `callback` when the machine came online or changed its network, until the returned function is called. */
   onNetworkChange(callback: () => void): () => void;
 }
@@ -21,7 +21,7 @@ export function browserEnvironment(): ClientEnvironment {
   return {
     createSocket: openBrowserSocket,
     createPeerConnection: (configuration) => new RTCPeerConnection(configuration),
-    videoCodecs: () => RTCRtpSender.getCapabilities("video")?.codecs ?? [],
+    codecs: (kind) => RTCRtpSender.getCapabilities(kind)?.codecs ?? [],
     nowMs: () => Date.now(),
     random: () => Math.random(),
     setTimer(callback, delayMs) {

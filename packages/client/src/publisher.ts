@@ -154,8 +154,9 @@ export class Publisher {
 
   #add(track: LocalTrack): Published {
     const { kind, source, options } = track;
-    const codecs = kind === "video" ? this.#environment.videoCodecs() : [];
-    const codec = codecs.find(({ mimeType }) => mimeType.toLowerCase() === options.codec?.toLowerCase());
+    const codecs = this.#environment.codecs(kind);
+    const preferred = kind === "audio" && options.redundancy === true ? "audio/red" : options.codec?.toLowerCase();
+    const codec = codecs.find(({ mimeType }) => mimeType.toLowerCase() === preferred);
     const simulcast = options.simulcast ?? true;
     const encodings = kind === "video" ? videoEncodings(source, track.size, simulcast, codec?.mimeType) : [];
     const published = this.#addTransceiver(track, encodings);

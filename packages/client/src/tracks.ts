@@ -28,6 +28,11 @@ export interface PublishOptions {
   readonly simulcast?: boolean;
   /** Video codec to prefer, for example "video/VP9"; default: the browser's first choice. */
   readonly codec?: string;
+  /**
+   * Audio: send each packet's sound again with the next (RED, RFC 2198), which hides single losses and costs about twice the
+   * bits. Receivers without RED get plain Opus. Default: false.
+   */
+  readonly redundancy?: boolean;
   readonly muted?: boolean;
 }
 

@@ -13,10 +13,16 @@ export class FakeEnvironment implements ClientEnvironment {
   readonly createSocket = this.server.createSocket;
   readonly nowMs = (): number => this.clock.nowMs();
   readonly random = (): number => 0.5;
-  readonly videoCodecs = (): readonly RTCRtpCodec[] => [
-    { mimeType: "video/VP8", clockRate: 90_000 },
-    { mimeType: "video/VP9", clockRate: 90_000 },
-  ];
+  readonly codecs = (kind: "audio" | "video"): readonly RTCRtpCodec[] =>
+    kind === "video"
+      ? [
+          { mimeType: "video/VP8", clockRate: 90_000 },
+          { mimeType: "video/VP9", clockRate: 90_000 },
+        ]
+      : [
+          { mimeType: "audio/opus", clockRate: 48_000, channels: 2 },
+          { mimeType: "audio/red", clockRate: 48_000, channels: 2 },
+        ];
   readonly setTimer = (callback: () => void, delayMs: number): (() => void) => this.clock.setTimer(callback, delayMs);
 
   readonly createPeerConnection = (configuration: RTCConfiguration): RTCPeerConnection => {

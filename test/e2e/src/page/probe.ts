@@ -171,13 +171,16 @@ async function measureSent(): Promise<SentVideo> {
   return largest;
 }
 
-async function receivedVideoCodecs(): Promise<string[]> {
+const receivedVideoCodecs = (): Promise<string[]> => codecsOf("inbound-rtp", "video");
+const sentAudioCodecs = (): Promise<string[]> => codecsOf("outbound-rtp", "audio");
+
+async function codecsOf(type: "inbound-rtp" | "outbound-rtp", kind: "audio" | "video"): Promise<string[]> {
   const codecs = new Set<string>();
   for (const connection of connections) {
     if (connection.connectionState === "closed") continue;
     const report = await connection.getStats();
     for (const one of report.values()) {
-      if (one.type !== "inbound-rtp" || one.kind !== "video" || !one.codecId) continue;
+      if (one.type !== type || one.kind !== kind || !one.codecId) continue;
       codecs.add(String(report.get(one.codecId)?.mimeType));
     }
   }
@@ -212,5 +215,13 @@ async function waitForPicture(selector: string, timeoutMs: number): Promise<numb
 }
 
 Object.assign(globalThis, {
-  probe: { measure, measureSent, receivedVideoCodecs, iceUfrags, sendToSignal, waitForPicture } satisfies Probe,
+  probe: {
+    measure,
+    measureSent,
+    receivedVideoCodecs,
+    sentAudioCodecs,
+    iceUfrags,
+    sendToSignal,
+    waitForPicture,
+  } satisfies Probe,
 });
