@@ -31,11 +31,6 @@ export function readReceivedVideoCodecs(page: Page): Promise<string[]> {
   return page.evaluate<string[]>("probe.receivedVideoCodecs()");
 }
 
-/** Codecs of the sound that the page sends, for example "audio/red". */
-export function readSentAudioCodecs(page: Page): Promise<string[]> {
-  return page.evaluate<string[]>("probe.sentAudioCodecs()");
-}
-
 /** Sends a message over the page's link to signal, as its SDK would. */
 export async function sendToSignal(page: Page, message: ClientMessage["request"], requestId: number): Promise<void> {
   const bytes = ClientMessage.encode({ requestId, request: message }).finish();

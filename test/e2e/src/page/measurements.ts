@@ -49,8 +49,6 @@ export interface Probe {
   measureSent(): Promise<SentVideo>;
   /** Codecs of the video that is received, for example "video/VP9". */
   receivedVideoCodecs(): Promise<string[]>;
-  /** Codecs of the sound that is sent, for example "audio/red". */
-  sentAudioCodecs(): Promise<string[]>;
   /** ICE user names of the page's open connections, its own and the server's; new ones after an ICE restart. */
   iceUfrags(): string[];
   /** Sends a protobuf message (base64) to signal over the page's own link, behind the back of its SDK. */

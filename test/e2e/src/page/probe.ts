@@ -171,16 +171,13 @@ async function measureSent(): Promise<SentVideo> {
   return largest;
 }
 
-const receivedVideoCodecs = (): Promise<string[]> => codecsOf("inbound-rtp", "video");
-const sentAudioCodecs = (): Promise<string[]> => codecsOf("outbound-rtp", "audio");
-
-async function codecsOf(type: "inbound-rtp" | "outbound-rtp", kind: "audio" | "video"): Promise<string[]> {
+async function receivedVideoCodecs(): Promise<string[]> {
   const codecs = new Set<string>();
   for (const connection of connections) {
     if (connection.connectionState === "closed") continue;
     const report = await connection.getStats();
     for (const one of report.values()) {
-      if (one.type !== type || one.kind !== kind || !one.codecId) continue;
+      if (one.type !== "inbound-rtp" || one.kind !== "video" || !one.codecId) continue;
       codecs.add(String(report.get(one.codecId)?.mimeType));
     }
   }
@@ -215,13 +212,5 @@ async function waitForPicture(selector: string, timeoutMs: number): Promise<numb
 }
 
 Object.assign(globalThis, {
-  probe: {
-    measure,
-    measureSent,
-    receivedVideoCodecs,
-    sentAudioCodecs,
-    iceUfrags,
-    sendToSignal,
-    waitForPicture,
-  } satisfies Probe,
+  probe: { measure, measureSent, receivedVideoCodecs, iceUfrags, sendToSignal, waitForPicture } satisfies Probe,
 });
