@@ -28,20 +28,23 @@ test("nothing is done where nothing is missing", () => {
   const { machine, commands, lines } = createMachine([...all]);
   ensureTools(TEST_TOOLS, machine);
   expect(commands).toEqual([]);
-  expect(lines).toEqual(["Test tools: redis-server 1.0, nats-server 1.0, chromium 1.0, openssl 1.0."]);
+  expect(lines).toEqual(["Test tools: redis-server 1.0, nats-server 1.0, chromium 1.0, ffmpeg 1.0, openssl 1.0."]);
 });
 
 test("root on Debian installs what is missing, and only that", () => {
   const { machine, commands, lines } = createMachine(["openssl", "redis-server"]);
   ensureTools(TEST_TOOLS, machine);
-  expect(commands).toEqual(["apt-get update", "apt-get install -y --no-install-recommends nats-server chromium"]);
-  expect(lines[0]).toBe("Installing nats-server, chromium from this system's packages.");
+  expect(commands).toEqual([
+    "apt-get update",
+    "apt-get install -y --no-install-recommends nats-server chromium ffmpeg",
+  ]);
+  expect(lines[0]).toBe("Installing nats-server, chromium, ffmpeg from this system's packages.");
 });
 
 test("everybody else is told the command", () => {
   const user = createMachine(["openssl"], { isRoot: false });
   expect(() => ensureTools(TEST_TOOLS, user.machine)).toThrow(
-    "sudo apt-get update && sudo apt-get install -y --no-install-recommends redis-server nats-server chromium",
+    "sudo apt-get update && sudo apt-get install -y --no-install-recommends redis-server nats-server chromium ffmpeg",
   );
   const mac = createMachine(["openssl", "chromium"], { hasAptGet: false });
   expect(() => ensureTools(TEST_TOOLS, mac.machine)).toThrow("brew install redis nats-server");

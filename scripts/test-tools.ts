@@ -45,6 +45,13 @@ export const TEST_TOOLS: readonly TestTool[] = [
     usedFor: "end-to-end test of TURN",
   },
   {
+    program: "ffmpeg",
+    debianPackage: "ffmpeg",
+    brewFormula: "ffmpeg",
+    versionArguments: ["-version"],
+    usedFor: "contract tests that decode what was forwarded",
+  },
+  {
     program: "openssl",
     debianPackage: "openssl",
     brewFormula: "openssl",

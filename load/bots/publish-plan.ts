@@ -58,5 +58,12 @@ function encodingsOf({ bitrateBps, simulcast }: VideoOptions): PlannedEncoding[]
 
 function describe(rid: string, { size, bitrateBps }: VideoEncoding) {
   const height = VIDEO_HEIGHTS[size];
-  return { rid, width: (height * 16) / 9, height, maxBitrateBps: Math.round(bitrateBps) };
+  return {
+    rid,
+    width: (height * 16) / 9,
+    height,
+    maxBitrateBps: Math.round(bitrateBps),
+    spatialLayers: 0,
+    temporalLayers: 0,
+  };
 }

@@ -13,13 +13,14 @@ describe("readPageAddress", () => {
   });
 
   it("reads what else is given", () => {
-    const search = "?room=a&name=Ada&token=t&node=sfu-1&codec=VP9&video=360p";
+    const search = "?room=a&name=Ada&token=t&node=sfu-1&codec=VP9&video=360p&audio=red";
     expect(readPageAddress({ pathname: "/", search })).toEqual({
       room: "a",
       name: "Ada",
       token: "t",
       nodeId: "sfu-1",
       codec: "vp9",
+      redundancy: true,
       quality: "360p",
     });
   });

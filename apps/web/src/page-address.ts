@@ -10,6 +10,8 @@ export interface PageAddress {
   readonly nodeId: string;
   /** `?codec=`: video codec to prefer, for example `vp9`. */
   readonly codec: string;
+  /** `?audio=red`: send sound with redundancy, where the browser can. */
+  readonly redundancy: boolean;
   /** `?video=`: height of the picture that is sent, for example `360p`. */
   readonly quality: string;
 }
@@ -27,6 +29,7 @@ export function readPageAddress(location: Pick<Location, "pathname" | "search">)
     token: query.get("token") ?? "",
     nodeId: query.get("node") ?? "",
     codec: (query.get("codec") ?? "").toLowerCase(),
+    redundancy: (query.get("audio") ?? "").toLowerCase() === "red",
     quality: (query.get("video") ?? "").toLowerCase(),
   };
 }

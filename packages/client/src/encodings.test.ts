@@ -32,11 +32,39 @@ describe("videoEncodings", () => {
   });
 });
 
+describe("layers inside one stream", () => {
+  const size = { width: 1280, height: 720 };
+
+  it.each([
+    ["video/VP9", 1280, 720, "L3T3_KEY"],
+    ["video/VP9", 640, 360, "L2T3_KEY"],
+    ["video/AV1", 1280, 720, "L2T2_KEY"],
+    ["video/AV1", 320, 180, undefined],
+    ["video/H264", 320, 180, undefined],
+  ])("%s of %d×%d is sent as %s, once", (mimeType, width, height, scalabilityMode) => {
+    const encodings = videoEncodings("camera", { width, height }, true, mimeType);
+    expect(encodings.map((encoding) => [encoding.rid, encoding.scalabilityMode])).toEqual([
+      [undefined, scalabilityMode],
+    ]);
+  });
+
+  it("are described to the server", () => {
+    expect(describeEncodings(videoEncodings("camera", size, true, "video/VP9"), size)).toEqual([
+      { rid: "", width: 1280, height: 720, maxBitrateBps: 1_700_000, spatialLayers: 3, temporalLayers: 3 },
+    ]);
+  });
+
+  it("are not used where simulcast is not wanted, or for a screen", () => {
+    expect(videoEncodings("camera", size, false, "video/VP9")).toEqual([{ maxBitrate: 1_700_000 }]);
+    expect(videoEncodings("screen", size, true, "video/AV1")).toMatchObject([{ maxFramerate: 15 }]);
+  });
+});
+
 it("describeEncodings tells the server each size and bound, and nothing without simulcast", () => {
   const size = { width: 640, height: 360 };
   expect(describeEncodings(videoEncodings("camera", size, true), size)).toEqual([
-    { rid: "q", width: 320, height: 180, maxBitrateBps: 160_000 },
-    { rid: "h", width: 640, height: 360, maxBitrateBps: 500_000 },
+    { rid: "q", width: 320, height: 180, maxBitrateBps: 160_000, spatialLayers: 0, temporalLayers: 0 },
+    { rid: "h", width: 640, height: 360, maxBitrateBps: 500_000, spatialLayers: 0, temporalLayers: 0 },
   ]);
   expect(describeEncodings(videoEncodings("camera", size, false), size)).toEqual([]);
 });

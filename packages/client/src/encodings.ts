@@ -7,6 +7,9 @@ export interface VideoSize {
   readonly height: number;
 }
 
+/** As the browser takes it; `scalabilityMode` (W3C WebRTC-SVC) is not in all of TypeScript's libraries. */
+export type VideoEncoding = RTCRtpEncodingParameters & { scalabilityMode?: string };
+
 /** Restriction ids of the simulcast encodings (RFC 8851), lowest first: quarter, half and full where there are three. */
 const RIDS = ["q", "h", "f"] as const;
 /** Below this a picture is not worth a smaller copy. */
@@ -26,11 +29,21 @@ const CAMERA_BITRATES: readonly { readonly pixels: number; readonly bitrateBps: 
 const SCREEN_BITRATE_BPS = 2_500_000;
 const SCREEN_MAX_FRAMERATE = 15;
 
-/** What to send of a video track. One encoding without a rid where there is no simulcast. */
-export function videoEncodings(source: TrackSource, size: VideoSize, simulcast: boolean): RTCRtpEncodingParameters[] {
+/**
+ * What to send of a video track. VP9 and AV1 have their layers inside one encoding (SVC), which costs less than several;
+ * other codecs send several (simulcast). One encoding without a rid where there is no simulcast.
+ */
+export function videoEncodings(
+  source: TrackSource,
+  size: VideoSize,
+  simulcast: boolean,
+  mimeType = "",
+): VideoEncoding[] {
   if (source !== "camera") return [{ maxBitrate: SCREEN_BITRATE_BPS, maxFramerate: SCREEN_MAX_FRAMERATE }];
   const layers = simulcast ? layerCount(size) : 1;
   if (layers === 1) return [{ maxBitrate: cameraBitrateBps(size) }];
+  const scalabilityMode = scalabilityModeOf(mimeType, layers);
+  if (scalabilityMode !== undefined) return [{ maxBitrate: cameraBitrateBps(size), scalabilityMode }];
   return RIDS.slice(0, layers).map((rid, index) => {
     const scaleResolutionDownBy = 2 ** (layers - 1 - index);
     const scaled = { width: size.width / scaleResolutionDownBy, height: size.height / scaleResolutionDownBy };
@@ -38,16 +51,35 @@ export function videoEncodings(source: TrackSource, size: VideoSize, simulcast: 
   });
 }
 
-/** The same encodings as the server is told of them; empty without simulcast. */
-export function describeEncodings(encodings: readonly RTCRtpEncodingParameters[], size: VideoSize): Encoding[] {
+/** The same encodings as the server is told of them; empty with neither simulcast nor SVC. */
+export function describeEncodings(encodings: readonly VideoEncoding[], size: VideoSize): Encoding[] {
   return encodings
-    .filter((encoding) => encoding.rid !== undefined)
+    .filter((encoding) => encoding.rid !== undefined || encoding.scalabilityMode !== undefined)
     .map((encoding) => ({
       rid: encoding.rid ?? "",
       width: Math.floor(size.width / (encoding.scaleResolutionDownBy ?? 1)),
       height: Math.floor(size.height / (encoding.scaleResolutionDownBy ?? 1)),
       maxBitrateBps: encoding.maxBitrate ?? 0,
+      ...layersOf(encoding.scalabilityMode),
     }));
+}
+
+/** Layers of a scalability mode such as L3T3_KEY; 0 where there is none. */
+function layersOf(scalabilityMode: string | undefined): { spatialLayers: number; temporalLayers: number } {
+  const [, spatial, temporal] = /^[LS](\d)T(\d)/.exec(scalabilityMode ?? "") ?? [];
+  return { spatialLayers: Number(spatial ?? 0), temporalLayers: Number(temporal ?? 0) };
+}
+
+/** Spatial layers refer to each other in keyframes only, so that a receiver of the upper ones needs no lower ones between. */
+function scalabilityModeOf(mimeType: string, layers: number): string | undefined {
+  switch (mimeType.toLowerCase()) {
+    case "video/vp9":
+      return `L${layers}T3_KEY`;
+    case "video/av1":
+      return "L2T2_KEY";
+    default:
+      return undefined;
+  }
 }
 
 /** How many encodings a browser sends of a picture of that size (libwebrtc leaves the higher ones out by itself). */

@@ -7,8 +7,8 @@ import type { SessionEnvironment, Socket, SocketHandlers } from "./session-envir
  */
 export interface ClientEnvironment extends SessionEnvironment {
   createPeerConnection(configuration: RTCConfiguration): RTCPeerConnection;
-  /** Video codecs that the browser can send, its first choice first. */
-  videoCodecs(): readonly RTCRtpCodec[];
+  /** Codecs that the browser can send, its first choice first. */
+  codecs(kind: "audio" | "video"): readonly RTCRtpCodec[];
   /** Watches how elements of the page are shown. */
   readonly elements: ElementWatcher;
   /** Calls `callback` when the machine came online or changed its network, until the returned function is called. */
@@ -24,7 +24,7 @@ export function browserEnvironment(): ClientEnvironment {
   return {
     createSocket: openBrowserSocket,
     createPeerConnection: (configuration) => new RTCPeerConnection(configuration),
-    videoCodecs: () => RTCRtpSender.getCapabilities("video")?.codecs ?? [],
+    codecs: (kind) => RTCRtpSender.getCapabilities(kind)?.codecs ?? [],
     nowMs: () => Date.now(),
     random: () => Math.random(),
     setTimer(callback, delayMs) {

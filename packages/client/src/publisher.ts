@@ -1,5 +1,6 @@
 import type { PublishedTrack, PublisherAnswer, PublisherOffer, TrackDemand } from "@cation/proto/client/v1/client";
 import { describeEncodings, videoEncodings } from "./encodings.ts";
+import type { VideoEncoding } from "./encodings.ts";
 import type { ClientEnvironment } from "./environment.ts";
 import { type CationError, asCationError, clientError } from "./errors.ts";
 import { IceRecovery } from "./ice-recovery.ts";
@@ -26,7 +27,7 @@ export interface PublisherObserver {
 interface Published {
   readonly track: LocalTrack;
   readonly transceiver: RTCRtpTransceiver;
-  readonly encodings: RTCRtpEncodingParameters[];
+  readonly encodings: VideoEncoding[];
   readonly demand: SenderDemand;
 }
 
@@ -162,18 +163,35 @@ export class Publisher {
 
   #add(track: LocalTrack): Published {
     const { kind, source, options } = track;
-    const encodings = kind === "video" ? videoEncodings(source, track.size, options.simulcast ?? true) : [];
-    // A capture that is let go for now (camera off) keeps its place by its kind alone.
-    const transceiver = this.#connection.addTransceiver(track.mediaTrack ?? kind, {
-      direction: "sendonly",
-      ...(encodings.length === 0 ? {} : { sendEncodings: encodings }),
-    });
-    if (kind === "video" && options.codec !== undefined) {
-      preferCodec(transceiver, options.codec, this.#environment.videoCodecs());
+    const codecs = this.#environment.codecs(kind);
+    const preferred = kind === "audio" && options.redundancy === true ? "audio/red" : options.codec?.toLowerCase();
+    const codec = codecs.find(({ mimeType }) => mimeType.toLowerCase() === preferred);
+    const simulcast = options.simulcast ?? true;
+    const encodings = kind === "video" ? videoEncodings(source, track.size, simulcast, codec?.mimeType) : [];
+    const published = this.#addTransceiver(track, encodings);
+    if (codec !== undefined) {
+      preferCodec(published.transceiver, codec.mimeType, codecs);
+      if (codec.mimeType.toLowerCase() === "video/av1") offerDependencyDescriptor(published.transceiver);
     }
-    const published = { track, transceiver, encodings, demand: new SenderDemand(transceiver.sender) };
     this.#published.set(track, published);
     return published;
+  }
+
+  /** A browser that does not know the scalability mode gets the encodings without it. */
+  #addTransceiver(track: LocalTrack, encodings: VideoEncoding[]): Published {
+    // A capture that is let go for now (camera off) keeps its place by its kind alone.
+    const media = track.mediaTrack ?? track.kind;
+    const add = (sendEncodings: VideoEncoding[]): Published => {
+      const init = { direction: "sendonly" as const, ...(sendEncodings.length === 0 ? {} : { sendEncodings }) };
+      const transceiver = this.#connection.addTransceiver(media, init);
+      return { track, transceiver, encodings: sendEncodings, demand: new SenderDemand(transceiver.sender) };
+    };
+    try {
+      return add(encodings);
+    } catch (thrown) {
+      if (!encodings.some(({ scalabilityMode }) => scalabilityMode !== undefined)) throw thrown;
+      return add(encodings.map((encoding) => ({ ...encoding, scalabilityMode: undefined })));
+    }
   }
 
   #remove(added: readonly Published[]): void {
@@ -251,6 +269,30 @@ function preferCodec(transceiver: RTCRtpTransceiver, mimeType: string, codecs: r
   const isPreferred = (codec: RTCRtpCodec): boolean => codec.mimeType.toLowerCase() === mimeType.toLowerCase();
   if (!codecs.some(isPreferred)) return;
   transceiver.setCodecPreferences([...codecs.filter(isPreferred), ...codecs.filter((codec) => !isPreferred(codec))]);
+}
+
+/** What `getHeaderExtensionsToNegotiate` gives (W3C WebRTC extensions); not in TypeScript's library. */
+interface NegotiableExtension {
+  readonly uri: string;
+  direction: string;
+}
+
+interface ExtensionNegotiation {
+  getHeaderExtensionsToNegotiate?(): NegotiableExtension[];
+  setHeaderExtensionsToNegotiate?(extensions: NegotiableExtension[]): void;
+}
+
+const DEPENDENCY_DESCRIPTOR_URI =
+  "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+
+/** AV1's layers can only be told apart by it. Browsers that negotiate it anyhow, or cannot, are left alone. */
+function offerDependencyDescriptor(transceiver: RTCRtpTransceiver): void {
+  const negotiation = transceiver as ExtensionNegotiation;
+  const extensions = negotiation.getHeaderExtensionsToNegotiate?.();
+  const descriptor = extensions?.find(({ uri }) => uri === DEPENDENCY_DESCRIPTOR_URI);
+  if (extensions === undefined || descriptor === undefined || descriptor.direction === "sendrecv") return;
+  descriptor.direction = "sendrecv";
+  negotiation.setHeaderExtensionsToNegotiate?.(extensions);
 }
 
 function closedError(): CationError {

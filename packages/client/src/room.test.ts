@@ -255,6 +255,13 @@ describe("publishing", () => {
     expect(server.received("publisherOffer")).toHaveLength(1);
   });
 
+  it("sends audio with redundancy where that is wanted", async () => {
+    const { environment, room } = await connectedRoom();
+    await room.publish(microphone(), { source: "microphone", redundancy: true });
+    const mimeTypes = environment.peerConnections[0]!.transceivers[0]!.codecs.map(({ mimeType }) => mimeType);
+    expect(mimeTypes).toEqual(["audio/red", "audio/opus"]);
+  });
+
   it("prefers a codec where the browser has it", async () => {
     const { room, environment } = await connectedRoom();
     await room.publish(camera(), { source: "camera", codec: "video/vp9" });

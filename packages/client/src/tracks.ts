@@ -30,10 +30,18 @@ export interface PublishOptions {
   readonly source: TrackSource;
   /** Free name, at most 128 bytes. */
   readonly name?: string;
-  /** Send several sizes of a camera's picture (VP8, H264), so that each viewer gets one that fits. Default: true. */
+  /**
+   * Send several sizes of a camera's picture, so that each viewer gets one that fits: by simulcast (VP8, H264), or as
+   * layers of one stream (VP9, AV1). Default: true.
+   */
   readonly simulcast?: boolean;
   /** Video codec to prefer, for example "video/VP9"; default: the browser's first choice. */
   readonly codec?: string;
+  /**
+   * Audio: send each packet's sound again with the next (RED, RFC 2198), which hides single losses and costs about twice the
+   * bits. Receivers without RED get plain Opus. Default: false.
+   */
+  readonly redundancy?: boolean;
   readonly muted?: boolean;
 }
 

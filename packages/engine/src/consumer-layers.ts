@@ -23,6 +23,11 @@ export class ConsumerLayers {
   #anyUnread = false;
   #newestTimestamp = 0;
 
+  constructor(maxSpatialId: number, maxTemporalId: number) {
+    this.#spatialId = maxSpatialId;
+    this.#temporalId = maxTemporalId;
+  }
+
   /** Highest layers that are wanted. */
   setWanted(spatialId: number, temporalId: number): void {
     this.#spatialId = spatialId;

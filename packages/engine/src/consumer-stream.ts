@@ -246,10 +246,10 @@ export class ConsumerStream {
   resend(packet: IncomingPacket, number: number, segment: Readonly<RewriteSegment>): DropReason {
     const group = this.#binding?.group;
     if (group === undefined || packet.payloadBytes === 0) return DropReason.NACK_MISS;
-    if (group.choose(packet) !== DropReason.NONE) return DropReason.NACK_MISS;
     const codec = group.codecOf(packet);
     if (this.#rewrites && codec >= 0) this.#context.payloads.describeDescriptor(packet, codec as CodecKind);
-    const sent = this.#layers?.sent;
+    if (group.choose(packet) !== DropReason.NONE) return DropReason.NACK_MISS;
+    const sent = group.isLayered(packet) ? this.#layers?.sent : undefined;
     if (sent?.has(number) === false) return DropReason.NACK_MISS;
     const head = this.#context.head;
     head.marker = packet.marker || sent?.forcedMarker(number) === true;
@@ -258,6 +258,8 @@ export class ConsumerStream {
     head.pictureId = rewritesPicture ? (packet.pictureId + segment.pictureIdOffset) & 0x7fff : -1;
     head.tl0PictureIndex = (packet.tl0PictureIndex + segment.tl0Offset) & 0xff;
     head.frameNumberOffset = group.rewritesFrameNumbers ? segment.pictureIdOffset : 0;
+    head.redSkippedBytes = group.redSkippedBytes;
+    head.redBlockType = group.redBlockType;
     const filled =
       this.#stamps === undefined
         ? fillRtxHead(this.#context, this, packet, group, number)
@@ -313,13 +315,10 @@ export class ConsumerStream {
 
   #passesLayers(packet: IncomingPacket): boolean {
     const source = this.source as ProducerStream;
-    if (this.#layers === undefined) {
-      this.#layers = new ConsumerLayers();
-      this.#layers.setWanted(this.#maxSpatialId, this.#temporal.wanted);
-    }
+    this.#layers ??= new ConsumerLayers(this.#maxSpatialId, this.#temporal.wanted);
     const passes = this.#layers.passes(packet, source);
     const { group, producer } = this.#binding as Binding;
-    if (this.#layers.activeTargets !== group.key.plan.key.activeTargets) this.#regroup(producer);
+    if (this.#activeTargets !== group.key.plan.key.activeTargets) this.#regroup(producer);
     return passes;
   }
 
@@ -369,6 +368,8 @@ export class ConsumerStream {
     head.pictureId = group.rewritesVp8 ? rewriter.pictureId : -1;
     head.tl0PictureIndex = rewriter.tl0PictureIndex;
     head.frameNumberOffset = group.rewritesFrameNumbers ? rewriter.pictureIdOffset : 0;
+    head.redSkippedBytes = group.redSkippedBytes;
+    head.redBlockType = group.redBlockType;
     if (packet.layering === Layering.VP9 && this.#rewrites) head.pictureId = rewriter.pictureId;
     head.absSendTime = this.#context.absSendTime;
     if (group.key.plan.transportCcOffset >= 0) head.transportSequence = this.transport.nextTransportSequence();
@@ -415,6 +416,11 @@ export class ConsumerStream {
     this.#firstResendable = this.rewriter.highestOut + 1;
   }
 
+  /** Decode targets to tell the receiver; none where a packet sent again must have the same bytes, whatever holds by then. */
+  get #activeTargets(): number {
+    return this.rtxSsrc === 0 && this.answersNack ? -1 : (this.#layers?.activeTargets ?? -1);
+  }
+
   /** Joins the consumers of `producer` that get the same headers. */
   #regroup(producer: Producer): void {
     this.#unbind();
@@ -424,7 +430,7 @@ export class ConsumerStream {
       outgoing: extensions,
       midBytes: this.#mid.length,
       relay: !this.#rewrites,
-      activeTargets: this.#layers?.activeTargets ?? -1,
+      activeTargets: this.#activeTargets,
     });
     const groupIndex = producer.joinGroup({
       plan,

@@ -38,7 +38,7 @@ export interface EngineConfig {
 export const DEFAULT_ENGINE_CONFIG: EngineConfig = {
   keyframeWindowUs: 500_000,
   keyframeRetryMaxUs: 4_000_000,
-  encodingTimeoutUs: 2_000_000,
+  encodingTimeoutUs: 5_000_000,
   reportIntervalUs: 1_000_000,
   nackReorderPackets: 2,
   nackDelayUs: 20_000,

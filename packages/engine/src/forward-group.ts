@@ -2,15 +2,19 @@ import { CodecKind } from "@cation/rtp/payload/codec-kind";
 import { DropReason } from "./drop-reason.ts";
 import type { ExtensionPlan } from "./extension-plan.ts";
 import type { IncomingPacket } from "./incoming-packet.ts";
+import { Layering } from "./layering.ts";
 import type { PacketSink } from "./packet-sink.ts";
 import type { PayloadMap } from "./payload-map.ts";
 import type { Producer } from "./producer.ts";
 import { layRtpRecord } from "./rtp-record.ts";
 import type { RtpRecordHead } from "./rtp-record.ts";
-import { SEND_PREFIX_OFFSET, SendBatch } from "./send-batch.ts";
+import { SEND_PREFIX_MAX_BYTES, SEND_PREFIX_OFFSET, SendBatch } from "./send-batch.ts";
 
 const PREFIX_WORDS = SEND_PREFIX_OFFSET / 4;
 const VP8_HAS_TL0 = 0x40;
+const RTP_HEADER_BYTES = 12;
+/** Original sequence number (RFC 4588 §4). */
+const RTX_BYTES = 2;
 
 /** What consumers of a producer must agree on to share a group. */
 export interface ForwardGroupKey {
@@ -39,6 +43,9 @@ export class ForwardGroup {
   rewritesVp8 = false;
   /** Whether frame numbers of the dependency descriptor are the receiver's. */
   rewritesFrameNumbers = false;
+  /** RED: bytes left out at the payload's start, 0 for none; payload type of the blocks, -1 for theirs. */
+  redSkippedBytes = 0;
+  redBlockType = -1;
   /** The record: everything but transport, token, numbers and ssrc. */
   readonly template = new SendBatch(1);
   /** Words of the template that are in use. */
@@ -79,6 +86,13 @@ export class ForwardGroup {
     return this.#producer.codecKindOf(packet.payloadType);
   }
 
+  /** Whether a packet that is sent again, and has been described for that, tells its layers. */
+  isLayered(packet: IncomingPacket): boolean {
+    if (packet.layering !== Layering.NONE) return true;
+    const descriptorId = this.key.plan.key.incoming.dependencyDescriptor;
+    return this.rewritesFrameNumbers && descriptorId > 0 && packet.view.findExtension(descriptorId) >= 0;
+  }
+
   /** Chooses payload type and header extensions for a packet, unless that is done. */
   choose(packet: IncomingPacket): DropReason {
     if (packet.serial !== this.#chosenSerial) {
@@ -105,7 +119,17 @@ export class ForwardGroup {
     const codec = this.#producer.codecKindOf(packet.payloadType);
     this.rewritesVp8 = rewrites && codec === CodecKind.VP8;
     this.rewritesFrameNumbers = rewrites && codec !== CodecKind.VP8 && codec !== CodecKind.VP9;
-    return plan.prepare(packet) ? DropReason.NONE : DropReason.HEADER_TOO_LONG;
+    if (!plan.prepare(packet)) return DropReason.HEADER_TOO_LONG;
+    return packet.redHeaderBytes === 0 || this.#chooseRed(packet) ? DropReason.NONE : DropReason.HEADER_TOO_LONG;
+  }
+
+  /** False where more block headers have to be rewritten than find room. */
+  #chooseRed(packet: IncomingPacket): boolean {
+    const { payloads, plan, rewrites } = this.key;
+    this.redSkippedBytes = rewrites && payloads.unwrapsRed(packet.payloadType) ? packet.redPrimaryStart : 0;
+    this.redBlockType = rewrites ? payloads.redBlockTypeOf(packet.payloadType) : -1;
+    if (this.redBlockType < 0) return true;
+    return RTP_HEADER_BYTES + 4 * plan.blockWords + RTX_BYTES + packet.redHeaderBytes <= SEND_PREFIX_MAX_BYTES;
   }
 
   #lay(packet: IncomingPacket, head: RtpRecordHead): void {
@@ -121,6 +145,8 @@ export class ForwardGroup {
     head.pictureId = rewritesPicture ? 0 : -1;
     head.tl0PictureIndex = 0;
     head.frameNumberOffset = 0;
+    head.redSkippedBytes = this.redSkippedBytes;
+    head.redBlockType = this.redBlockType;
     head.transportSequence = 0;
     layRtpRecord(this.template, 0, packet, plan, mid, head);
     const { u32, u16, u8 } = this.template;

@@ -49,6 +49,9 @@ export class IncomingPacket {
   descriptorBytes = 0;
   /** Absolute offset of the descriptor in `view.bytes`. */
   descriptorOffset = 0;
+  /** RED: bytes of its block headers, and where the newest block starts behind the payload's start; 0 for no RED. */
+  redHeaderBytes = 0;
+  redPrimaryStart = 0;
   /** First packet of a frame. */
   frameStart = false;
   /** VP8 and VP9: picture id, continued to 15 bits; dependency descriptor: frame number, 16 bits. */
@@ -119,6 +122,8 @@ export class IncomingPacket {
   clearPayloadFields(): void {
     this.keyframeStart = false;
     this.descriptorBytes = 0;
+    this.redHeaderBytes = 0;
+    this.redPrimaryStart = 0;
     this.frameStart = false;
     this.pictureId = -1;
     this.tl0PictureIndex = -1;

@@ -39,9 +39,17 @@ describe("PayloadMap", () => {
     expect([98, 100].map((type) => map.outgoingOf(type))).toEqual([50, -1]);
   });
 
-  test("RED only where the payload types inside are the same", () => {
+  test("RED goes out with the receiver's own payload types inside, or unwrapped where the receiver has none", () => {
     const red = (payloadType: number, fmtp: string) => ({ ...opus(payloadType), mimeType: "audio/red", fmtp });
-    expect(new PayloadMap([red(63, "111/111")], [red(64, "111/111")]).outgoingOf(63)).toBe(64);
-    expect(new PayloadMap([red(63, "111/111")], [red(63, "109/109")]).outgoingOf(63)).toBe(-1);
+    const incoming = [red(63, "111/111"), opus(111)];
+    const same = new PayloadMap(incoming, [red(64, "111/111"), opus(111)]);
+    expect([same.outgoingOf(63), same.redBlockTypeOf(63), same.unwrapsRed(63)]).toEqual([64, -1, false]);
+    const other = new PayloadMap(incoming, [red(97, "96/96"), opus(96)]);
+    expect([other.outgoingOf(63), other.redBlockTypeOf(63), other.unwrapsRed(63)]).toEqual([97, 96, false]);
+    const without = new PayloadMap(incoming, [opus(96)]);
+    expect([without.outgoingOf(63), without.unwrapsRed(63), without.outgoingOf(111)]).toEqual([96, true, 96]);
+    expect(without.equals(new PayloadMap(incoming, [opus(96)]))).toBe(true);
+    expect(without.equals(other)).toBe(false);
+    expect(new PayloadMap([red(63, "111/112")], [red(97, "96/96")]).outgoingOf(63)).toBe(-1);
   });
 });

@@ -1,6 +1,7 @@
 import { isKeyframeStart } from "@cation/rtp/payload/keyframe";
 import { CodecKind } from "@cation/rtp/payload/codec-kind";
 import { DependencyStructure } from "@cation/rtp/payload/dependency-structure";
+import { RedPayload } from "@cation/rtp/payload/red";
 import { Vp8Payload } from "@cation/rtp/payload/vp8";
 import { Vp9Payload } from "@cation/rtp/payload/vp9";
 import { DropReason } from "./drop-reason.ts";
@@ -15,6 +16,7 @@ const NO_STRUCTURE = new DependencyStructure();
 export class PayloadStage {
   readonly #vp8 = new Vp8Payload();
   readonly #vp9 = new Vp9Payload();
+  readonly #red = new RedPayload();
   readonly #sizes = new FrameSizeReader();
 
   /**
@@ -33,6 +35,9 @@ export class PayloadStage {
         if (packet.keyframeStart) this.#readSize(packet, codec, layers);
         if (descriptorId > 0) describeDependencies(packet, layers, descriptorId);
         return DropReason.NONE;
+      case CodecKind.RED:
+        packet.keyframeStart = true;
+        return this.#describeRed(packet) ? DropReason.NONE : DropReason.DESCRIPTOR_MALFORMED;
       default:
         packet.keyframeStart = true;
         return DropReason.NONE;
@@ -47,9 +52,20 @@ export class PayloadStage {
       packet.descriptorBytes = this.#vp8.descriptorBytes;
     } else if (codec === CodecKind.VP9 && this.#vp9.set(bytes, start, packet.payloadBytes)) {
       packet.descriptorBytes = rewrittenVp9Bytes(this.#vp9);
-      packet.layering = Layering.VP9;
+      if (packet.descriptorBytes > 0) packet.layering = Layering.VP9;
+    } else if (codec === CodecKind.RED) {
+      this.#describeRed(packet);
     }
     packet.descriptorOffset = start;
+  }
+
+  #describeRed(packet: IncomingPacket): boolean {
+    const red = this.#red;
+    const start = packet.payloadStart;
+    if (!red.set(packet.view.bytes, start, packet.payloadBytes)) return false;
+    packet.redHeaderBytes = 4 * red.blockCount + 1;
+    packet.redPrimaryStart = red.primaryOffset - start;
+    return true;
   }
 
   #describeVp8(packet: IncomingPacket, layers: StreamLayers): DropReason {

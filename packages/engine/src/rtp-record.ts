@@ -34,6 +34,10 @@ export class RtpRecordHead {
   /** VP8, VP9: picture id (15 bits) and TL0PICIDX to write; picture id -1 leaves the payload as it is. */
   pictureId = -1;
   tl0PictureIndex = -1;
+  /** RED: the payload goes out without so many bytes at its start: as its newest block alone; 0 for all of it. */
+  redSkippedBytes = 0;
+  /** RED: payload type to write into each block header; -1 leaves them as they are. */
+  redBlockType = -1;
   /** Added to the frame number of the dependency descriptor. */
   frameNumberOffset = 0;
   /** 24 bits, 6.18 seconds. */
@@ -110,6 +114,15 @@ export function layRtpRecord(
         : writeVp8Descriptor(batch.u8, header + prefixBytes, packet, head);
     skipped = packet.descriptorBytes;
   }
+  if (packet.redHeaderBytes > 0) {
+    if (head.redSkippedBytes > 0) {
+      skipped = head.redSkippedBytes;
+    } else if (head.redBlockType >= 0) {
+      writeRedHeaders(batch.u8, header + prefixBytes, packet, head.redBlockType);
+      prefixBytes += packet.redHeaderBytes;
+      skipped = packet.redHeaderBytes;
+    }
+  }
   if (head.filler) {
     batch.u8[header + prefixBytes++] = 1;
     skipped = packet.payloadBytes;
@@ -151,6 +164,16 @@ function stampExtensions(
     const offset = header + plan.transportCcOffset;
     u8[offset] = head.transportSequence >>> 8;
     u8[offset + 1] = head.transportSequence;
+  }
+}
+
+/** Headers of RED blocks (RFC 2198 §3), of four bytes each and one for the last, with another payload type. */
+function writeRedHeaders(u8: Uint8Array, offset: number, packet: IncomingPacket, payloadType: number): void {
+  const source = packet.view.bytes;
+  const start = packet.payloadStart;
+  for (let i = 0; i < packet.redHeaderBytes; i++) {
+    const octet = source[start + i];
+    u8[offset + i] = i % 4 === 0 ? (octet & 0x80) | payloadType : octet;
   }
 }
 

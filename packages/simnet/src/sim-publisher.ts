@@ -31,7 +31,7 @@ export interface PublisherOptions {
   readonly video: readonly (VideoShape | SvcShape)[];
   readonly framesPerSecond: number;
   readonly rtx: boolean;
-  /** Whether SDP told the ssrcs; otherwise mid and rid do. */
+  /** Whether SDP told the ssrcs (groups SIM and FID, without rids, as old clients do); otherwise mid and rid do. */
   readonly signalsSsrcs: boolean;
 }
 
@@ -210,7 +210,7 @@ function createEncoding(
   index: number,
   random: SeededRandom,
 ): PublishedEncoding {
-  const rid = options.video.length > 1 ? ["q", "h", "f"][index] : "";
+  const rid = options.video.length > 1 && !options.signalsSsrcs ? ["q", "h", "f"][index] : "";
   const text = new TextEncoder();
   const mid = [PUBLISHER_EXTENSIONS.mid, text.encode("v")] as const;
   const ridElement = [PUBLISHER_EXTENSIONS.rid, text.encode(rid)] as const;

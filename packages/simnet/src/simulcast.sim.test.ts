@@ -91,6 +91,24 @@ describe(`simulcast, seeds ${SEEDS.join(" ")}`, { timeout: 30_000 }, () => {
     expect(brokenInvariants(cluster, true)).toEqual([]);
   });
 
+  test("an old client tells encodings by ssrc groups, without rids: wishes are met, losses repaired", () => {
+    const cluster = new SimCluster(9);
+    const node = cluster.addNode();
+    const lossy = { delayUs: 15_000, loss: 0.02 };
+    const seat = cluster.addPublisher(node, { ...CALL, signalsSsrcs: true }, { up: lossy, down: { delayUs: 15_000 } });
+    const { stream, consumer } = cluster.watch(cluster.addViewer(node), seat.video!);
+    for (const maxSpatialId of [0, 2, 1]) {
+      consumer.setPreferredLayers({ maxSpatialId }, cluster.clock.nowUs);
+      node.settle();
+      cluster.clock.runFor(4_000_000);
+      expect(stream.decoder.lastDecoded?.truth.encoding).toBe(maxSpatialId);
+    }
+    seat.up.configure({ loss: 0 });
+    cluster.clock.runFor(2_000_000);
+    expect(seat.video!.streams.reduce((sum, { recovered }) => sum + recovered, 0)).toBeGreaterThan(10);
+    expect(brokenInvariants(cluster, true)).toEqual([]);
+  });
+
   test("one viewer's wish leaves the others' streams alone", () => {
     const cluster = new SimCluster(6);
     const node = cluster.addNode();

@@ -118,6 +118,29 @@ describe(`layers inside a stream, seeds ${SEEDS.join(" ")}`, { timeout: 60_000 }
   });
 });
 
+describe("layers over two nodes", { timeout: 60_000 }, () => {
+  test.each(STREAMS)("%s: descriptors and ids cross a relay as they are, wishes are met behind it", (_, video) => {
+    const cluster = new SimCluster(33);
+    const [first, second] = [cluster.addNode({ config: UNBOUNDED }), cluster.addNode({ config: UNBOUNDED })];
+    const seat = cluster.addPublisher(first, callOf(video));
+    const link = cluster.connect(first, second, { up: { delayUs: 5_000 }, down: { delayUs: 5_000 } });
+    const { producer } = cluster.relay(link, seat.video!);
+    const watched = Array.from({ length: 3 }, () => cluster.watch(cluster.addViewer(second), producer));
+    for (const { consumer } of watched) wishAtRandom(cluster, cluster.random.fork(), consumer);
+    cluster.clock.runFor(16_000_000);
+    for (const { consumer } of watched) consumer.setPreferredLayers({}, cluster.clock.nowUs);
+    second.settle();
+    cluster.clock.runFor(5_000_000);
+    expect(brokenInvariants(cluster, true)).toEqual([]);
+    for (const { stream } of watched) {
+      expect(stream.decoder.undecodable).toBe(0);
+      expect(stream.frames).toBeGreaterThan(150);
+      expect(Object.keys(stream.framesByEncoding).length).toBeGreaterThan(1);
+      expect(stream.decoder.lastDecoded?.truth.encoding).toBe(topOf(video));
+    }
+  });
+});
+
 /** Changes the wish every 0.1 … 1 s; sometimes pauses. */
 function wishAtRandom(cluster: SimCluster, random: SeededRandom, consumer: Consumer, pauses = false): void {
   const tick = (): void => {

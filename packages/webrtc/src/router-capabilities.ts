@@ -65,8 +65,8 @@ export const ROUTER_CODECS: readonly RouterCodec[] = [
 ];
 
 /**
- * Redundant Opus (RFC 2198). Not among ROUTER_CODECS: Firefox and Safari cannot receive it, and it is forwarded as it
- * comes. For rooms whose receivers are known to take it.
+ * Redundant Opus (RFC 2198). Passed on to whom has it, with the payload types inside rewritten; receivers that lack it
+ * (Firefox, older Safari) get the newest block of each packet as plain Opus.
  */
 export const RED_CODEC: RouterCodec = {
   kind: "audio",
@@ -81,14 +81,23 @@ export const RED_CODEC: RouterCodec = {
  *
  * - video orientation (CVO): a publisher that has it no longer turns the picture itself, and receivers without it
  *   (Firefox) would see it lying on its side.
- * - the dependency descriptor: a publisher that has it leaves picture ids and layers out of its VP8 descriptors, and a
- *   receiver goes by the descriptor's frame numbers, which the engine does not rewrite when it changes encodings.
+ * - the dependency descriptor on m-lines that do not prefer AV1: a publisher that has it leaves picture ids and layers out
+ *   of its VP8 descriptors (ADR 0009). `readMedia` of the offer sees to it.
  */
 export const PUBLISHER_CAPABILITIES: RouterCapabilities = {
-  codecs: ROUTER_CODECS,
+  codecs: [...ROUTER_CODECS, RED_CODEC],
   extensions: {
     audio: ["mid", "audioLevel", "absSendTime", "transportCc", "absCaptureTime"],
-    video: ["mid", "rid", "repairedRid", "absSendTime", "transportCc", "absCaptureTime", "playoutDelay"],
+    video: [
+      "mid",
+      "rid",
+      "repairedRid",
+      "dependencyDescriptor",
+      "absSendTime",
+      "transportCc",
+      "absCaptureTime",
+      "playoutDelay",
+    ],
   },
   feedback: {
     audio: { nack: true, pli: false, fir: false, remb: false, transportCc: true },
@@ -101,7 +110,15 @@ export const SUBSCRIBER_CAPABILITIES: RouterCapabilities = {
   codecs: [...ROUTER_CODECS, RED_CODEC],
   extensions: {
     audio: ["mid", "audioLevel", "absSendTime", "transportCc", "absCaptureTime"],
-    video: ["mid", "absSendTime", "transportCc", "absCaptureTime", "playoutDelay", "videoOrientation"],
+    video: [
+      "mid",
+      "absSendTime",
+      "transportCc",
+      "absCaptureTime",
+      "playoutDelay",
+      "videoOrientation",
+      "dependencyDescriptor",
+    ],
   },
   feedback: {
     audio: { nack: true, pli: false, fir: false, remb: false, transportCc: true },

@@ -106,6 +106,8 @@ function describeEncoding(rid: string, index: number, described: readonly Encodi
     width: found?.width ?? 0,
     height: found?.height ?? 0,
     maxBitrateBps: found?.maxBitrateBps ?? 0,
+    spatialLayers: found?.spatialLayers ?? 0,
+    temporalLayers: found?.temporalLayers ?? 0,
   };
 }
 

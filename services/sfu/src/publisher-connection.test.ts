@@ -86,7 +86,14 @@ describe("a publisher connection", () => {
   });
 
   it("takes simulcast encodings in the order of the description, lowest first", async () => {
-    const encodings = ["q", "h", "f"].map((rid, i) => ({ rid, width: 320 << i, height: 180 << i, maxBitrateBps: 1 }));
+    const encodings = ["q", "h", "f"].map((rid, i) => ({
+      rid,
+      width: 320 << i,
+      height: 180 << i,
+      maxBitrateBps: 1,
+      spatialLayers: 0,
+      temporalLayers: 0,
+    }));
     const sdp = testOffer([{ mid: "1", kind: "video", rids: ["f", "h", "q"] }]);
     await offer(sdp, [{ ...VIDEO, encodings }]);
     const [producer] = rooms.media.producers;

@@ -23,6 +23,22 @@ const CAMERA = Track.fromPartial({
   ],
 });
 
+const LAYERED = Track.fromPartial({
+  source: TrackSource.CAMERA,
+  encodings: [{ rid: "", width: 1280, height: 720, spatialLayers: 3, temporalLayers: 3 }],
+});
+
+describe("a wish for a track with layers inside one encoding", () => {
+  it.each([
+    [{ width: 200, height: 112 }, 0],
+    [{ width: 480, height: 270 }, 1],
+    [{ width: 1280, height: 720 }, 2],
+    [{}, undefined],
+  ])("%j is covered by spatial layer %s", (size, maxSpatialId) => {
+    expect(wishedLayers({ ...NOTHING_SAID, ...size }, LAYERED).maxSpatialId).toBe(maxSpatialId);
+  });
+});
+
 describe("a wish", () => {
   it.each([
     [{ width: 200, height: 112 }, 0],

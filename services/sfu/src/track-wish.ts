@@ -38,14 +38,28 @@ export function tierOf({ priority }: SubscriptionSettings, { source }: Track): A
   }
 }
 
-/** The lowest encoding that covers the size; undefined where none is named or the publisher said no sizes. */
+interface LayerSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The lowest encoding, or layer of the only one, that covers the size; undefined where the publisher said no sizes. */
 function spatialIdFor({ width, height }: SubscriptionSettings, encodings: readonly Encoding[]): number | undefined {
-  if (width === undefined || height === undefined || encodings.length < 2) return undefined;
-  const covering = encodings.findIndex(
-    (encoding) => encoding.width * UPSCALE >= width && encoding.height * UPSCALE >= height,
-  );
-  const areSizesKnown = encodings.every((encoding) => encoding.width > 0 && encoding.height > 0);
+  const sizes = spatialSizes(encodings);
+  if (width === undefined || height === undefined || sizes.length < 2) return undefined;
+  const covering = sizes.findIndex((size) => size.width * UPSCALE >= width && size.height * UPSCALE >= height);
+  const areSizesKnown = sizes.every((size) => size.width > 0 && size.height > 0);
   return !areSizesKnown || covering < 0 ? undefined : covering;
+}
+
+/** Sizes by spatial id, lowest first. Inside one encoding each layer has half the size of the next (L modes of WebRTC-SVC). */
+function spatialSizes(encodings: readonly Encoding[]): readonly LayerSize[] {
+  const [only] = encodings;
+  if (encodings.length !== 1 || only === undefined) return encodings;
+  return Array.from({ length: only.spatialLayers }, (_, spatialId) => {
+    const scale = 2 ** (only.spatialLayers - 1 - spatialId);
+    return { width: Math.floor(only.width / scale), height: Math.floor(only.height / scale) };
+  });
 }
 
 function temporalIdFor(maxFrameRate: number | undefined): number | undefined {

@@ -15,6 +15,8 @@ const encoding = fc.record({
   width: uint32,
   height: uint32,
   maxBitrateBps: uint32,
+  spatialLayers: uint32,
+  temporalLayers: uint32,
 });
 const track = fc.record({
   mid: fc.stringMatching(/^[a-z0-9]{1,8}$/),

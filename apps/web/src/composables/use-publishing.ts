@@ -28,12 +28,15 @@ export interface PublishingOptions {
   readonly microphone: Capture;
   /** Video codec to prefer, for example "video/VP9"; empty for the browser's choice. */
   readonly codec: string;
+  /** Send sound with redundancy. */
+  readonly redundancy: boolean;
   readonly onProblem: (words: Words) => void;
 }
 
 const SCREEN_CONSTRAINTS: DisplayMediaStreamOptions = { video: { frameRate: { ideal: 15, max: 30 } }, audio: true };
 
-export function usePublishing({ view, camera, microphone, codec, onProblem }: PublishingOptions): Publishing {
+export function usePublishing(options: PublishingOptions): Publishing {
+  const { view, camera, microphone, codec, redundancy, onProblem } = options;
   const { room } = view;
   const isBusy = ref<Record<TrackSource, boolean>>({
     camera: false,
@@ -75,7 +78,7 @@ export function usePublishing({ view, camera, microphone, codec, onProblem }: Pu
     }
     const published = trackOf(capture.kind);
     if (published === undefined) {
-      await room.publish(mediaTrack, { source: capture.kind, ...(codec === "" ? {} : { codec }) });
+      await room.publish(mediaTrack, { source: capture.kind, redundancy, ...(codec === "" ? {} : { codec }) });
     } else {
       if (published.mediaTrack !== mediaTrack) await published.replaceMedia(mediaTrack);
       await published.unmute();

@@ -13,10 +13,6 @@ export class FakeEnvironment implements ClientEnvironment {
   readonly createSocket = this.server.createSocket;
   readonly nowMs = (): number => this.clock.nowMs();
   readonly random = (): number => 0.5;
-  readonly videoCodecs = (): readonly RTCRtpCodec[] => [
-    { mimeType: "video/VP8", clockRate: 90_000 },
-    { mimeType: "video/VP9", clockRate: 90_000 },
-  ];
   /** Of the elements that are watched, in order: what the page would say. */
   readonly elementSizes: ((width: number, height: number) => void)[] = [];
   readonly elements = {
@@ -25,6 +21,16 @@ export class FakeEnvironment implements ClientEnvironment {
       return () => undefined;
     },
   };
+  readonly codecs = (kind: "audio" | "video"): readonly RTCRtpCodec[] =>
+    kind === "video"
+      ? [
+          { mimeType: "video/VP8", clockRate: 90_000 },
+          { mimeType: "video/VP9", clockRate: 90_000 },
+        ]
+      : [
+          { mimeType: "audio/opus", clockRate: 48_000, channels: 2 },
+          { mimeType: "audio/red", clockRate: 48_000, channels: 2 },
+        ];
   readonly setTimer = (callback: () => void, delayMs: number): (() => void) => this.clock.setTimer(callback, delayMs);
 
   readonly createPeerConnection = (configuration: RTCConfiguration): RTCPeerConnection => {

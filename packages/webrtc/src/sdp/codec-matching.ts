@@ -25,7 +25,8 @@ export function matchCodecs(media: ParsedMedia, capabilities: RouterCapabilities
       feedback: matchFeedback(map.feedback, capabilities.feedback[kind]),
     });
   }
-  return codecs;
+  // RED alone wraps nothing that anybody has.
+  return codecs.every(({ mimeType }) => mimeType === "audio/red") ? [] : codecs;
 }
 
 /**

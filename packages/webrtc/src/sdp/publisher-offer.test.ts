@@ -1,10 +1,10 @@
+import { HEADER_EXTENSION_URIS } from "@cation/engine/header-extensions";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { OFFER_FIXTURES, readFixture } from "../testing/sdp-fixtures.ts";
 import type { FixtureName } from "../testing/sdp-fixtures.ts";
 import { MAX_OFFER_BYTES, parsePublisherOffer } from "./publisher-offer.ts";
 import type { OfferedMedia } from "./publisher-offer.ts";
-import { RED_CODEC, PUBLISHER_CAPABILITIES } from "../router-capabilities.ts";
 import { SdpError } from "./sdp-error.ts";
 
 const CHROMIUM = readFixture("chromium-offer-simulcast");
@@ -34,7 +34,10 @@ describe("parsePublisherOffer", () => {
     const [audio, video] = offer.media;
     expect(audio).toMatchObject({ mid: "0", kind: "audio", accepted: true });
     expect(video).toMatchObject({ mid: "1", kind: "video", accepted: true });
-    expect(audio?.codecs.map(({ mimeType }) => mimeType)).toEqual(["audio/opus"]);
+    const hasRed = !name.startsWith("firefox");
+    expect(audio?.codecs.map(({ mimeType }) => mimeType)).toEqual(
+      hasRed ? ["audio/opus", "audio/red"] : ["audio/opus"],
+    );
     expect(video?.codecs.map(({ mimeType }) => mimeType)).toContain("video/VP8");
     expect(video?.codecs.every((codec) => codec.feedback.nack && codec.feedback.pli)).toBe(true);
     expect(audio?.extensions.mid).toBeGreaterThan(0);
@@ -68,10 +71,25 @@ describe("parsePublisherOffer", () => {
     expect(av1.every(({ fmtp }) => !fmtp.includes("profile=1"))).toBe(true);
   });
 
-  it("takes RED only where it is wanted", () => {
-    const codecs = [RED_CODEC, ...PUBLISHER_CAPABILITIES.codecs];
-    const [audio] = parsePublisherOffer(CHROMIUM, { ...PUBLISHER_CAPABILITIES, codecs }).media;
-    expect(audio?.codecs.map(({ mimeType }) => mimeType)).toEqual(["audio/opus", "audio/red"]);
+  it("takes RED beside what it wraps, not alone", () => {
+    const offered = (sdp: string): unknown =>
+      parsePublisherOffer(sdp).media[0]?.codecs.map(({ mimeType }) => mimeType.toLowerCase());
+    expect(offered(CHROMIUM)).toEqual(["audio/opus", "audio/red"]);
+    expect(offered(CHROMIUM.replaceAll("opus/48000/2", "other/48000/2"))).toEqual([]);
+  });
+
+  it("takes the dependency descriptor where AV1 is preferred, nowhere else", () => {
+    const video = (sdp: string): OfferedMedia | undefined =>
+      parsePublisherOffer(sdp).media.find(({ kind }) => kind === "video");
+    const uri = HEADER_EXTENSION_URIS.dependencyDescriptor;
+    const withDescriptor = CHROMIUM.replace(/(m=video[^]*?)(a=extmap:)/, `$1a=extmap:12 ${uri}\r\n$2`);
+    expect(video(withDescriptor)?.extensions.dependencyDescriptor).toBe(0);
+    const av1 = /a=rtpmap:(\d+) AV1\/90000/.exec(withDescriptor)?.[1];
+    const preferred = withDescriptor.replace(/(m=video \d+ \S+ )/, `$1${av1} `);
+    expect(video(preferred)?.codecs[0]?.mimeType).toBe("video/AV1");
+    expect(video(preferred)?.extensions.dependencyDescriptor).toBe(12);
+    const oneByteOnly = preferred.replaceAll("a=extmap-allow-mixed\r\n", "");
+    expect(video(oneByteOnly)?.extensions.dependencyDescriptor).toBe(0);
   });
 
   it.each([

@@ -98,18 +98,29 @@ function readMedia(media: ParsedMedia, session: ParsedSession, capabilities: Rou
     accepted,
     reason,
     codecs: accepted ? codecs : [],
-    extensions: accepted
-      ? matchExtensions(media, capabilities, {
-          client: "sends",
-          allowTwoByte: session.extmapAllowMixed,
-        })
-      : NO_HEADER_EXTENSIONS,
+    extensions: accepted ? readExtensions(media, session, codecs, capabilities) : NO_HEADER_EXTENSIONS,
     encodings,
     simulcast: encodings.length > 0 && media.sendSimulcast.length > 0,
     rtcpRsize: media.rtcpRsize,
     msid: media.msid,
     line: { kind: media.kind, protocol: media.protocol, formats: media.formats },
   };
+}
+
+/**
+ * The dependency descriptor is for AV1, whose payload says nothing of layers; and only where two-byte headers are allowed,
+ * since the one with the structure is longer than a one-byte header holds. With it libwebrtc leaves picture ids out of VP8.
+ */
+function readExtensions(
+  media: ParsedMedia,
+  session: ParsedSession,
+  codecs: readonly CodecParameters[],
+  capabilities: RouterCapabilities,
+): HeaderExtensionIds {
+  const allowTwoByte = session.extmapAllowMixed;
+  const extensions = matchExtensions(media, capabilities, { client: "sends", allowTwoByte });
+  const describesLayers = codecs[0]?.mimeType === "video/AV1" && allowTwoByte;
+  return describesLayers ? extensions : { ...extensions, dependencyDescriptor: 0 };
 }
 
 function rejectReason(

@@ -174,12 +174,22 @@ export class SubscriberDescription {
 
   #offeredCodecs(track: SubscribedTrack): CodecParameters[] {
     const codecs: CodecParameters[] = [];
-    for (const codec of track.codecs) {
+    for (const trackCodec of track.codecs) {
+      const codec = this.#withOwnTypesInside(trackCodec, track);
+      if (codec === undefined) continue;
       const numbers = this.#payloadTypes.allocate(codec);
       if (numbers === undefined || codecs.some((c) => c.payloadType === numbers.payloadType)) continue;
       codecs.push({ ...codec, ...numbers, feedback: this.#capabilities.feedback[track.kind] });
     }
     return codecs;
+  }
+
+  /** RED names payload types in its fmtp (RFC 2198 §5): this connection's. `undefined` where it has nothing to wrap. */
+  #withOwnTypesInside(codec: CodecParameters, track: SubscribedTrack): CodecParameters | undefined {
+    if (codec.mimeType.toLowerCase() !== "audio/red") return codec;
+    const inner = track.codecs.find(({ mimeType }) => mimeType.toLowerCase() === "audio/opus");
+    const numbers = inner === undefined ? undefined : this.#payloadTypes.allocate(inner);
+    return numbers === undefined ? undefined : { ...codec, fmtp: `${numbers.payloadType}/${numbers.payloadType}` };
   }
 
   /** An m-line that carries nothing and whose idleness was agreed, else a new one. */

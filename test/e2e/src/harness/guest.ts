@@ -12,6 +12,8 @@ export interface GuestOptions {
   /** Height of the picture that is sent. Default: 360p, which two cores encode for several pages. */
   readonly video?: "180p" | "360p" | "720p";
   readonly codec?: "vp8" | "vp9" | "h264" | "av1";
+  /** Send sound with redundancy (RED). */
+  readonly redundancy?: boolean;
 }
 
 /** What the page wrote on its console and threw, newest last; shown when a test fails. */
@@ -37,6 +39,7 @@ export class Guest {
       video: options.video ?? "360p",
       ...(options.nodeId === undefined ? {} : { node: options.nodeId }),
       ...(options.codec === undefined ? {} : { codec: options.codec }),
+      ...(options.redundancy === true ? { audio: "red" } : {}),
     });
     await page.goto(`${options.url}/r/${encodeURIComponent(options.room)}?${query.toString()}`);
     return new Guest(options.name, context, page, log);

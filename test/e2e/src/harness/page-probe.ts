@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
+import { ClientMessage } from "@cation/proto/client/v1/client";
 import type { Page } from "playwright-core";
 import type { MeasureOptions, PageMeasurement, SentVideo } from "../page/measurements.ts";
 
@@ -28,6 +29,12 @@ export function measureSent(page: Page): Promise<SentVideo> {
 /** Codecs of the video that the page receives, for example "video/VP9". */
 export function readReceivedVideoCodecs(page: Page): Promise<string[]> {
   return page.evaluate<string[]>("probe.receivedVideoCodecs()");
+}
+
+/** Sends a message over the page's link to signal, as its SDK would. */
+export async function sendToSignal(page: Page, message: ClientMessage["request"], requestId: number): Promise<void> {
+  const bytes = ClientMessage.encode({ requestId, request: message }).finish();
+  await page.evaluate(`probe.sendToSignal(${JSON.stringify(Buffer.from(bytes).toString("base64"))})`);
 }
 
 /** ICE user names of the page's connections, its own and the server's. */

@@ -62,6 +62,8 @@ export interface Probe {
   receivedVideoCodecs(): Promise<string[]>;
   /** ICE user names of the page's open connections, its own and the server's; new ones after an ICE restart. */
   iceUfrags(): string[];
+  /** Sends a protobuf message (base64) to signal over the page's own link, behind the back of its SDK. */
+  sendToSignal(base64: string): void;
   /** Waits until a moving picture is in the tile; how long that took, or undefined when it took too long. */
   waitForPicture(selector: string, timeoutMs: number): Promise<number | undefined>;
 }

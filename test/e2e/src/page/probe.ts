@@ -24,6 +24,15 @@ globalThis.RTCPeerConnection = class extends NativePeerConnection {
   }
 };
 
+const sockets: WebSocket[] = [];
+const NativeWebSocket = globalThis.WebSocket;
+globalThis.WebSocket = class extends NativeWebSocket {
+  constructor(url: string | URL, protocols?: string | string[]) {
+    super(url, protocols);
+    sockets.push(this);
+  }
+};
+
 async function readStats(
   type: "inbound-rtp" | "outbound-rtp",
   kind: "audio" | "video" = "video",
@@ -204,6 +213,12 @@ function iceUfrags(): string[] {
     .map((sdp) => /^a=ice-ufrag:(\S+)/m.exec(sdp)?.[1] ?? "");
 }
 
+/** Sends a message over the page's own link to signal, as base64. */
+function sendToSignal(base64: string): void {
+  const open = sockets.filter(({ readyState }) => readyState === NativeWebSocket.OPEN);
+  for (const socket of open) socket.send(Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)));
+}
+
 function seesPicture(selector: string): boolean {
   const video = document.querySelector(selector)?.querySelector("video");
   return video !== null && video !== undefined && video.videoWidth > 0 && video.currentTime > 0;
@@ -219,5 +234,13 @@ async function waitForPicture(selector: string, timeoutMs: number): Promise<numb
 }
 
 Object.assign(globalThis, {
-  probe: { measure, measureSent, received, receivedVideoCodecs, iceUfrags, waitForPicture } satisfies Probe,
+  probe: {
+    measure,
+    measureSent,
+    received,
+    receivedVideoCodecs,
+    iceUfrags,
+    sendToSignal,
+    waitForPicture,
+  } satisfies Probe,
 });

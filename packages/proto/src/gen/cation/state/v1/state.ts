@@ -161,6 +161,9 @@ export interface Encoding {
   width: number;
   height: number;
   maxBitrateBps: number;
+  /** Layers inside the encoding (SVC), as the publisher said them; 0 where not known. */
+  spatialLayers: number;
+  temporalLayers: number;
 }
 
 /** A node of the cluster. Lives as long as its lease is renewed. */
@@ -1099,7 +1102,7 @@ export const Codec: MessageFns<Codec> = {
 };
 
 function createBaseEncoding(): Encoding {
-  return { rid: "", width: 0, height: 0, maxBitrateBps: 0 };
+  return { rid: "", width: 0, height: 0, maxBitrateBps: 0, spatialLayers: 0, temporalLayers: 0 };
 }
 
 export const Encoding: MessageFns<Encoding> = {
@@ -1115,6 +1118,12 @@ export const Encoding: MessageFns<Encoding> = {
     }
     if (message.maxBitrateBps !== 0) {
       writer.uint32(32).uint32(message.maxBitrateBps);
+    }
+    if (message.spatialLayers !== 0) {
+      writer.uint32(40).uint32(message.spatialLayers);
+    }
+    if (message.temporalLayers !== 0) {
+      writer.uint32(48).uint32(message.temporalLayers);
     }
     return writer;
   },
@@ -1162,6 +1171,22 @@ export const Encoding: MessageFns<Encoding> = {
             }
 
             message.maxBitrateBps = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.spatialLayers = reader.uint32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.temporalLayers = reader.uint32();
             continue;
           }
         }
@@ -1218,6 +1243,16 @@ export const Encoding: MessageFns<Encoding> = {
         : isSet(object.max_bitrate_bps)
         ? globalThis.Number(object.max_bitrate_bps)
         : 0,
+      spatialLayers: isSet(object.spatialLayers)
+        ? globalThis.Number(object.spatialLayers)
+        : isSet(object.spatial_layers)
+        ? globalThis.Number(object.spatial_layers)
+        : 0,
+      temporalLayers: isSet(object.temporalLayers)
+        ? globalThis.Number(object.temporalLayers)
+        : isSet(object.temporal_layers)
+        ? globalThis.Number(object.temporal_layers)
+        : 0,
     };
   },
 
@@ -1235,6 +1270,12 @@ export const Encoding: MessageFns<Encoding> = {
     if (message.maxBitrateBps !== 0) {
       obj.maxBitrateBps = Math.round(message.maxBitrateBps);
     }
+    if (message.spatialLayers !== 0) {
+      obj.spatialLayers = Math.round(message.spatialLayers);
+    }
+    if (message.temporalLayers !== 0) {
+      obj.temporalLayers = Math.round(message.temporalLayers);
+    }
     return obj;
   },
 
@@ -1247,6 +1288,8 @@ export const Encoding: MessageFns<Encoding> = {
     message.width = object.width ?? 0;
     message.height = object.height ?? 0;
     message.maxBitrateBps = object.maxBitrateBps ?? 0;
+    message.spatialLayers = object.spatialLayers ?? 0;
+    message.temporalLayers = object.temporalLayers ?? 0;
     return message;
   },
 };
