@@ -91,7 +91,9 @@ export class ScaleModel {
     this.#fixture = new IslbFixture({
       events: this.#bus,
       seed: options.seed,
-      settings: { placement: "affinity", roomShare: ROOM_SHARE },
+      settings: { placement: "affinity", roomShare: ROOM_SHARE, joinsPerSecondPerRoom: 1_000_000 },
+      // Nodes live although the model seldom has them report.
+      probe: () => Promise.resolve(true),
     });
     this.#replica = new RoomReplica(ROOM_ID, (change) => {
       this.#clientEvents += this.#announcer.announce(change, this.#replica).length;

@@ -102,7 +102,9 @@ test("draining a node and removing somebody", async () => {
 
   fixture.islb.whereabouts.set("p1", "sfu-a:1");
   expect(await call("/rooms/blue/participants/p1", "DELETE")).toEqual({ status: 204, body: undefined });
-  expect(fixture.islb.leaves).toEqual([{ roomId: "blue", participantId: "p1", epoch: 3, reason: LeaveReason.REMOVED }]);
+  expect(fixture.islb.leaves).toEqual([
+    { roomId: "blue", participantId: "p1", epoch: 3, reason: LeaveReason.REMOVED, nodeId: "" },
+  ]);
   expect(fixture.sfu.endedSessions).toMatchObject([{ participantId: "p1", reason: LeaveReason.REMOVED }]);
   expect(await call("/rooms/blue/participants/p9", "DELETE")).toMatchObject({
     status: 404,
