@@ -1,5 +1,6 @@
 import type { Event, Joined, SessionEnded, SubscriberOffer } from "@cation/proto/client/v1/client";
 import type { Clock } from "@cation/service-kit/clock";
+import { BotHandover } from "./bot-handover.ts";
 import { BotPublisher } from "./bot-publisher.ts";
 import type { BotShared } from "./bot-shared.ts";
 import { BotSubscriber } from "./bot-subscriber.ts";
@@ -7,7 +8,7 @@ import { FrameHistory } from "./frame-history.ts";
 import type { FrameGap } from "./frame-history.ts";
 import { planPublishing } from "./publish-plan.ts";
 import type { PublishOptions } from "./publish-options.ts";
-import type { LinkHandler, SignalLink } from "./signal-link.ts";
+import type { LinkHandler, Rejoin, SignalLink } from "./signal-link.ts";
 import { TrackDirectory } from "./track-directory.ts";
 import type { ReceivedTrack, TrackInterval } from "./track-receiver.ts";
 import { VisibleTracks } from "./visible-tracks.ts";
@@ -43,6 +44,8 @@ export interface BotReport {
   readonly firstFrameMs: number | undefined;
   /** New sessions after lost ones. */
   readonly rejoins: number;
+  /** Times that it went on at another node, as the same participant. */
+  readonly moves: number;
   /** Why it is no longer in the room; undefined while it is. */
   readonly ended: string | undefined;
   readonly errors: readonly string[];
@@ -80,6 +83,9 @@ export class Bot {
   #joinMs = 0;
   #firstFrameAtMs: number | undefined;
   #rejoins = 0;
+  #moves = 0;
+  /** While it goes over to another node. */
+  #handover: BotHandover | undefined;
   #participantCount = 0;
   #ended: string | undefined;
   #closed = false;
@@ -131,7 +137,7 @@ export class Bot {
     this.#ended = undefined;
     const { link, joined } = await connect({
       onEvent: (event) => this.#receive(event),
-      onRejoined: (rejoined, anew) => this.#rejoined(rejoined, anew),
+      onRejoined: (rejoined, how) => this.#rejoined(rejoined, how),
       onClosed: (reason) => (this.#ended ??= reason),
     });
     this.#link = link;
@@ -143,6 +149,8 @@ export class Bot {
     if (this.#closed) return;
     this.#publisher?.tick(nowMs);
     this.#subscriber.tick(nowMs);
+    this.#handover?.tick(nowMs, { subscriber: this.#subscriber, publisher: this.#publisher });
+    if (this.#handover?.done === true) this.#handover = undefined;
   }
 
   /** From the start to Joined, to the subscriber's connection, and to the first decodable frame of a video. */
@@ -198,6 +206,7 @@ export class Bot {
       received: [...this.#subscriber.receivers.values()].map((receiver) => receiver.report(nowMs)),
       firstFrameMs,
       rejoins: this.#rejoins,
+      moves: this.#moves,
       ended: this.#ended,
       errors: [...this.#errors],
     };
@@ -215,6 +224,7 @@ export class Bot {
   async vanish(): Promise<void> {
     this.#closed = true;
     this.#link?.close();
+    this.#handover?.close();
     await Promise.all([this.#publisher?.close(), this.#subscriber.close()]);
   }
 
@@ -259,7 +269,9 @@ export class Bot {
       onLost: (error) => this.#note(`publisher: ${error.message}`),
     });
     this.#publisher = publisher;
-    const value = { sdp: publisher.writeOffer(), tracks: [...tracks] };
+    // After a move the tracks go on under their ids.
+    const known = tracks.map((track) => ({ ...track, trackId: this.#trackIds.get(track.mid) ?? "" }));
+    const value = { sdp: publisher.writeOffer(), tracks: known };
     const answer = await this.link.request({ $case: "publisherOffer", value });
     if (answer.$case !== "publisherAnswer") throw new Error("the server answered an offer with something else");
     for (const { mid, trackId } of answer.value.tracks) this.#trackIds.set(mid, trackId);
@@ -283,18 +295,23 @@ export class Bot {
     }
   }
 
-  /** In a new session nothing of the old one goes on: other connections, published again. */
-  #rejoined(joined: Joined, anew: boolean): void {
-    if (anew) {
-      this.#rejoins += 1;
-      void this.#subscriber.close();
-      void this.#publisher?.close();
+  /** In a new session nothing of the old one goes on; at another node it does until the new connections carry it. */
+  #rejoined(joined: Joined, how: Rejoin): void {
+    if (how !== "resumed") {
+      this.#handover?.close();
+      const old = { subscriber: this.#subscriber, publisher: this.#publisher };
+      this.#handover = new BotHandover(old, this.#shared.clock.monotonicMs());
+      if (how === "anew") {
+        this.#rejoins += 1;
+        this.#handover.close();
+        this.#trackIds.clear();
+      } else this.#moves += 1;
       this.#subscriber = this.#openSubscriber();
       this.#publisher = undefined;
       this.#visible?.reset();
     }
     this.#enter(joined);
-    if (anew) this.#enqueue("publishing again", () => this.#publish());
+    if (how !== "resumed") this.#enqueue("publishing again", () => this.#publish());
   }
 
   #answer(offer: SubscriberOffer): void {

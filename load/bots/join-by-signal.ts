@@ -51,7 +51,9 @@ export async function joinBySignal(
     {
       onJoined: (joined, mode) => {
         if (mode === "joined") first = joined;
-        else if (mode === "rejoined" || !joined.eventsReplayed) handler.onRejoined(joined, mode === "rejoined");
+        else if (mode === "rejoined") handler.onRejoined(joined, "anew");
+        else if (mode === "moved") handler.onRejoined(joined, "moved");
+        else if (!joined.eventsReplayed) handler.onRejoined(joined, "resumed");
       },
       onEvent: (event) => handler.onEvent(event),
       onStateChanged: () => undefined,

@@ -8,14 +8,17 @@ export type BotRequest = NonNullable<ClientMessage["request"]>;
 /** What it is answered, errors left out. */
 export type BotResult = Exclude<NonNullable<Response["result"]>, { $case: "error" }>;
 
+export type Rejoin = "anew" | "moved" | "resumed";
+
 /** Told what comes by itself. */
 export interface LinkHandler {
   onEvent(event: Event): void;
   /**
    * A lost connection was made good. `anew`: by a new session, maybe on another node, so that nothing of the old one goes
-   * on; else the old one was taken up, but `joined` replaces what was known of the room.
+   * on. `moved`: the same participant at another node, with new connections beside the old. `resumed`: the old session was
+   * taken up, but `joined` replaces what was known of the room.
    */
-  onRejoined(joined: Joined, anew: boolean): void;
+  onRejoined(joined: Joined, how: Rejoin): void;
   /** No more comes. Called once. */
   onClosed(reason: string): void;
 }
