@@ -78,8 +78,6 @@ export class ConsumerStream {
   #targetIndex = -1;
   /** Numbers below cannot be made again: they were sent with another producer's parameters. */
   #firstResendable = 0;
-  #resendWindowUs = Number.NEGATIVE_INFINITY;
-  #resendsInWindow = 0;
   /** First number of the present source, and packets sent before it. */
   #firstNumber = 0;
   #packetsBefore = 0;
@@ -131,7 +129,7 @@ export class ConsumerStream {
   setMaxLayers(maxSpatialId: number, maxTemporalId: number): void {
     this.#maxSpatialId = maxSpatialId;
     this.#temporal.wanted = maxTemporalId;
-    this.#place.flag(StreamFlag.FILTERS, !this.#temporal.open);
+    this.#noteTemporal();
     this.#layers?.setWanted(maxSpatialId, maxTemporalId);
   }
 
@@ -263,17 +261,6 @@ export class ConsumerStream {
     return DropReason.NONE;
   }
 
-  /** Whether one more packet may be sent again in this round trip. */
-  takeResend(nowUs: number, rttUs: number): boolean {
-    if (nowUs - this.#resendWindowUs >= rttUs) {
-      this.#resendWindowUs = nowUs;
-      this.#resendsInWindow = 0;
-    }
-    if (this.#resendsInWindow >= this.#context.config.resendPacketsPerRtt) return false;
-    this.#resendsInWindow++;
-    return true;
-  }
-
   /** Gives its numbers back to the transport, which never uses them again. */
   close(): void {
     this.dropSource();
@@ -291,9 +278,15 @@ export class ConsumerStream {
   #wants(packet: IncomingPacket): boolean {
     const rewriter = this.rewriter;
     const passes = this.#temporal.passes(packet, rewriter);
-    this.#place.flag(StreamFlag.FILTERS, !this.#temporal.open);
+    this.#noteTemporal();
     if (rewriter.isNewest(packet)) return passes;
     return packet.pictureId < 0 ? passes : !rewriter.isLeftOut(packet);
+  }
+
+  /** Lets the PacketForwarder know which packets need no look at their temporal layer. */
+  #noteTemporal(): void {
+    this.#place.setWord(StreamWord.MAX_TEMPORAL_ID, this.#temporal.sure);
+    this.#place.flag(StreamFlag.GOES_UP, this.#temporal.goesUp(this.source?.layers.maxTemporalId ?? 0));
   }
 
   #passesLayers(packet: IncomingPacket): boolean {

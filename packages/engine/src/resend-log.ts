@@ -10,6 +10,19 @@ const WORDS = 3;
  */
 export class ResendLog {
   readonly #words = new Int32Array(CAPACITY * WORDS);
+  #windowUs = Number.NEGATIVE_INFINITY;
+  #inWindow = 0;
+
+  /** Whether one more packet may be sent again in this round trip, of at most `limit`. */
+  take(nowUs: number, rttUs: number, limit: number): boolean {
+    if (nowUs - this.#windowUs >= rttUs) {
+      this.#windowUs = nowUs;
+      this.#inWindow = 0;
+    }
+    if (this.#inWindow >= limit) return false;
+    this.#inWindow++;
+    return true;
+  }
 
   /** How often the packet with this extended number was resent. */
   resendsOf(number: number): number {

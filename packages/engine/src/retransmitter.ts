@@ -35,7 +35,7 @@ export class Retransmitter {
     const repeatMs = Math.max(MIN_RESEND_INTERVAL_US, rttUs) / 1000;
     if (resends >= this.#context.config.resendLimit) return DropReason.NACK_REPEATED;
     if (resends > 0 && stream.resends.sinceResentMs(number, nowMs) < repeatMs) return DropReason.NACK_REPEATED;
-    if (!stream.takeResend(nowUs, rttUs)) return DropReason.NACK_LIMIT;
+    if (!stream.resends.take(nowUs, rttUs, this.#context.config.resendPacketsPerRtt)) return DropReason.NACK_LIMIT;
     const loaded = this.#load(history.slotOf(entry), history.generationOf(entry));
     if (loaded !== DropReason.NONE) return loaded;
     const { resent } = this.#context;

@@ -10,6 +10,8 @@ import type { BandwidthConfig } from "./send-side-bandwidth-estimator.ts";
 /** Changes that are smaller than this wait until `TELL_US` has passed. */
 const TELL_RATIO = 0.02;
 const TELL_US = 1_000_000;
+/** What has been sent is looked at so often where no feedback asks for it. */
+const TAKE_SENT_US = 100_000;
 
 /** What a path carries: what allocation and statistics go by. */
 export interface TransportEstimate {
@@ -27,6 +29,7 @@ export class TransportBandwidth implements SentLogReader {
   hasFeedback = false;
 
   readonly #sentLog: SentLog;
+  #tookSentUs = Number.NEGATIVE_INFINITY;
   #connected = false;
   #toldEstimateBps = 0;
   #toldTargetBps = 0;
@@ -94,7 +97,10 @@ export class TransportBandwidth implements SentLogReader {
   }
 
   poll(nowUs: number): void {
-    this.takeSent();
+    if (!this.#connected || nowUs - this.#tookSentUs >= TAKE_SENT_US) {
+      this.takeSent();
+      this.#tookSentUs = nowUs;
+    }
     this.estimator.poll(nowUs);
   }
 
