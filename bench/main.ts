@@ -6,6 +6,7 @@ import { benchBackends, benchThreads } from "./src/bench-backends.ts";
 import { benchFanout } from "./src/bench-fanout.ts";
 import { benchJoins } from "./src/bench-joins.ts";
 import { benchMeeting } from "./src/bench-meeting.ts";
+import { benchMemory } from "./src/bench-memory.ts";
 import { benchRelay } from "./src/bench-relay.ts";
 import { describeMachine } from "./src/machine.ts";
 import { parseBenchOptions, type BenchOptions } from "./src/options.ts";
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   audio: async (options) => [await benchAudio(options.subscribers ?? 1000, options)],
   backends: async (options) => [await benchBackends(options.subscribers ?? 100, options)],
   joins: (options) => benchJoins(options),
+  memory: async (options) => [await benchMemory(options)],
   relay: (options) => benchRelay(options),
   threads: async (options) => [await benchThreads(options.subscribers ?? 500, options)],
 };

@@ -107,7 +107,7 @@ BareLoopResult runBareLoop(const BareLoopOptions& o) {
   uint32_t roc = 0;
   uint16_t lastSeq = 0;
   int64_t start = 0, deadline = nowNs() + int64_t(o.durationMs * 1e6) + 5000000000ll, last = 0;
-  double cpuStart = 0, cpuEnd = 0;
+  double cpuStart = 0, cpuEnd = 0, systemStart = 0, systemEnd = 0;
   while (nowNs() < deadline) {
     pollfd p{fd, POLLIN, 0};
     if (poll(&p, 1, 500) == 0 && received > 0) break;  // the source has ended
@@ -126,6 +126,7 @@ BareLoopResult runBareLoop(const BareLoopOptions& o) {
       if (received == 0) {
         start = nowNs();
         cpuStart = cpuUs();
+        systemStart = systemUs();
       }
       uint16_t seq = getU16(packet + 2);
       if (received > 0 && seq < lastSeq && lastSeq - seq > 0x8000) roc++;
@@ -137,10 +138,11 @@ BareLoopResult runBareLoop(const BareLoopOptions& o) {
     }
     last = nowNs();
     cpuEnd = cpuUs();
+    systemEnd = systemUs();
   }
   close(fd);
   const DelayHistogram& d = fanout.delays;
-  return {received,        fanout.sent,      fanout.refused,   cpuEnd - cpuStart, double(last - start) / 1e9,
+  return {received,        fanout.sent,      fanout.refused,   cpuEnd - cpuStart, systemEnd - systemStart, double(last - start) / 1e9,
           d.quantile(0.5), d.quantile(0.99), d.quantile(0.999)};
 }
 

@@ -12,7 +12,7 @@ struct BareLoopOptions {
 };
 struct BareLoopResult {
   uint64_t received, sent, refused;
-  double cpuUs, seconds, delayP50Us, delayP99Us, delayP999Us;
+  double cpuUs, systemUs, seconds, delayP50Us, delayP99Us, delayP999Us;
 };
 // The physical limit: receive, decrypt, then for each subscriber copy the header, encrypt, sendmmsg. Decides nothing.
 BareLoopResult runBareLoop(const BareLoopOptions& options);

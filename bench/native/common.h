@@ -26,6 +26,13 @@ inline double cpuUs() {
   return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1e6 + u.ru_utime.tv_usec + u.ru_stime.tv_usec;
 }
 
+// Of it in the kernel.
+inline double systemUs() {
+  rusage u;
+  getrusage(RUSAGE_THREAD, &u);
+  return u.ru_stime.tv_sec * 1e6 + u.ru_stime.tv_usec;
+}
+
 inline sockaddr_in loopback(int port) {
   sockaddr_in a{};
   a.sin_family = AF_INET;

@@ -82,6 +82,7 @@ napi_value bareLoop(napi_env env, const Options& o) {
       .set("sent", double(r.sent))
       .set("refused", double(r.refused))
       .set("cpuUs", r.cpuUs)
+      .set("systemUs", r.systemUs)
       .set("seconds", r.seconds)
       .set("delayP50Us", r.delayP50Us)
       .set("delayP99Us", r.delayP99Us)

@@ -1,15 +1,10 @@
-import { EventBusLinkDefinition } from "@cation/cluster/events/event-bus-link";
-import { InProcessEventBus } from "@cation/cluster/events/in-process-event-bus";
-import { serveEventBus } from "@cation/cluster/events/serve-event-bus";
-import { GrpcServer } from "@cation/cluster/rpc/grpc-server";
 import { loadNativeAddon } from "@cation/media-io/native-addon";
-import { IslbServiceDefinition } from "@cation/proto/islb/v1/islb";
-import { MemoryIslb } from "@cation/sfu/testing/memory-islb";
-import { BenchChild } from "./bench-child.ts";
-import type { JoinsClientAnswer, JoinsClientQuestion } from "./joins-client.ts";
+import type { BenchChild } from "./bench-child.ts";
+import type { JoinsClientAnswer } from "./joins-client.ts";
 import type { JoinsServerReady, JoinsServerUse } from "./joins-server.ts";
 import { sleep } from "./native.ts";
 import { progress, type BenchOptions } from "./options.ts";
+import { askBots, SfuStage, type BotsChild } from "./sfu-stage.ts";
 import { median, round } from "./statistics.ts";
 
 /** Joins of one storm: enough that what the compiler does at first no longer counts. */
@@ -20,6 +15,7 @@ const AT_ONCE = 8;
 const VIEWERS = 20;
 const JOINS_PER_SECOND = 50;
 const SETTLE_MS = 500;
+const TICK_MS = 10;
 
 export interface JoinsResult {
   name: "joins";
@@ -50,50 +46,32 @@ export async function benchJoins(options: BenchOptions): Promise<JoinsResult[]> 
   return results;
 }
 
-type Client = BenchChild<object>;
-
-function ask(client: Client, question: JoinsClientQuestion): Promise<JoinsClientAnswer> {
-  return client.ask(question);
-}
-
 async function benchBackend(dtlsBackend: "openssl" | "werift", options: BenchOptions): Promise<JoinsResult> {
-  const events = new InProcessEventBus();
-  const grpc = new GrpcServer();
-  grpc.add(IslbServiceDefinition, new MemoryIslb(events));
-  grpc.serveDuplex(EventBusLinkDefinition, "connect", serveEventBus(events));
-  const parent = `127.0.0.1:${await grpc.listen("127.0.0.1", 0)}`;
-  const how = { backend: options.backend, dtlsBackend, parent };
-  // Free to use more than one processor: handshakes are on a thread of their own.
-  const server = await BenchChild.start<JoinsServerReady>("joins-server.ts", undefined, how);
-  const addresses = { islb: parent, sfu: server.ready.address };
-  // Those that stay and those that come share a processor, but not a thread.
-  const staying: Client = await BenchChild.start("joins-client.ts", "driver", addresses);
-  const joining: Client = await BenchChild.start("joins-client.ts", "driver", addresses);
+  const stage = await SfuStage.open({ backend: options.backend, dtlsBackend });
   try {
-    return await measure(server, staying, joining, options);
+    const staying = await stage.addBots({ tickMs: TICK_MS });
+    const joining = await stage.addBots({ tickMs: TICK_MS });
+    return await measure(stage.server, staying, joining, options);
   } finally {
-    await Promise.all([staying.stop(), joining.stop()]);
-    await server.stop();
-    await grpc.close();
-    await events.close();
+    await stage.close();
   }
 }
 
 async function measure(
   server: BenchChild<JoinsServerReady>,
-  staying: Client,
-  joining: Client,
+  staying: BotsChild,
+  joining: BotsChild,
   options: BenchOptions,
 ): Promise<JoinsResult> {
   const { backend, dtlsBackend } = server.ready;
-  await ask(staying, { kind: "stay", viewers: 0 });
-  await ask(joining, { kind: "storm", joins: WARM_UP_JOINS, atOnce: AT_ONCE });
+  await askBots(staying, { kind: "stay", viewers: 0 });
+  await askBots(joining, { kind: "storm", joins: WARM_UP_JOINS, atOnce: AT_ONCE });
   const storms: Storm[] = [];
   for (let run = 0; run < options.runs; run++) {
     progress(`joins, ${dtlsBackend}: storm ${run + 1} of ${options.runs}`);
     storms.push(await measureStorm(server, joining));
   }
-  await ask(staying, { kind: "stay", viewers: VIEWERS });
+  await askBots(staying, { kind: "stay", viewers: VIEWERS });
   const quiet: JoinsServerUse[] = [];
   const busy: JoinsServerUse[] = [];
   const streams: JoinsClientAnswer[] = [];
@@ -101,7 +79,7 @@ async function measure(
     progress(`joins, ${dtlsBackend}: delay ${run + 1} of ${options.runs}`);
     quiet.push(await measureDelay(server, () => sleep(options.seconds * 1_000)));
     const stream = { kind: "stream", perSecond: JOINS_PER_SECOND, seconds: options.seconds } as const;
-    busy.push(await measureDelay(server, async () => void streams.push(await ask(joining, stream))));
+    busy.push(await measureDelay(server, async () => void streams.push(await askBots(joining, stream))));
   }
   return {
     name: "joins",
@@ -126,13 +104,13 @@ interface Storm {
   failed: number;
 }
 
-async function measureStorm(server: BenchChild<JoinsServerReady>, joining: Client): Promise<Storm> {
+async function measureStorm(server: BenchChild<JoinsServerReady>, joining: BotsChild): Promise<Storm> {
   await sleep(SETTLE_MS);
   await server.ask({});
   // What the sfu uses by itself, for the publisher that sends to nobody.
   await sleep(SETTLE_MS);
   const idle = await server.ask<JoinsServerUse>({});
-  const answer = await ask(joining, { kind: "storm", joins: STORM_JOINS, atOnce: AT_ONCE });
+  const answer = await askBots(joining, { kind: "storm", joins: STORM_JOINS, atOnce: AT_ONCE });
   const use = await server.ask<JoinsServerUse>({});
   const ownCpuUs = (idle.cpuUs / idle.elapsedMs) * use.elapsedMs;
   return {

@@ -17,6 +17,8 @@ export interface JoinsClientOptions {
   /** host:port of the islb and of the sfu. */
   readonly islb: string;
   readonly sfu: string;
+  /** How often bots that stay look at what is due: frames are no more often. */
+  readonly tickMs: number;
 }
 
 export type JoinsClientQuestion =
@@ -36,7 +38,6 @@ export interface JoinsClientAnswer {
 }
 
 const ROOM_ID = "bench";
-const TICK_MS = 10;
 const CONNECT_DEADLINE_MS = 15_000;
 const PUBLISHER = Grants.fromPartial({ publish: [TrackSource.CAMERA, TrackSource.MICROPHONE], subscribe: true });
 const VIEWER = Grants.fromPartial({ publish: [], subscribe: true });
@@ -48,7 +49,7 @@ const shared = createBotShared();
 const staying = new Set<Bot>();
 const ticker = setInterval(() => {
   for (const bot of staying) bot.tick();
-}, TICK_MS);
+}, addresses.tickMs);
 let lastBot = 0;
 
 async function join(publishes: boolean): Promise<Bot> {
@@ -97,12 +98,12 @@ async function joinAndLeave(): Promise<boolean> {
   }
 }
 
-async function stay(viewers: number): Promise<void> {
+async function stay(viewers: number, count: (connected: boolean) => void): Promise<void> {
   if (staying.size === 0) staying.add(await join(true));
   for (let i = 0; i < viewers; i++) {
     const bot = await join(false);
     staying.add(bot);
-    await untilTrue(() => isConnected(bot));
+    count(await untilTrue(() => isConnected(bot)));
   }
 }
 
@@ -132,7 +133,7 @@ async function answer(question: JoinsClientQuestion): Promise<JoinsClientAnswer>
   let joins = 0;
   let failed = 0;
   const count = (connected: boolean): void => void (connected ? (joins += 1) : (failed += 1));
-  if (question.kind === "stay") await stay(question.viewers);
+  if (question.kind === "stay") await stay(question.viewers, count);
   else if (question.kind === "storm") await storm(question.joins, question.atOnce, count);
   else await stream(question.perSecond, question.seconds, count);
   const { user, system } = process.cpuUsage(cpuBefore);

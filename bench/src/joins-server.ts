@@ -2,6 +2,8 @@
  * Child process: an sfu, and nothing else. Its islb and its events are in the parent. Tells, for the time since it was
  * asked last, the CPU it used and how long forwarded packets stayed.
  */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { EventBusLinkDefinition } from "@cation/cluster/events/event-bus-link";
 import { RemoteEventBus } from "@cation/cluster/events/remote-event-bus";
 import { grpcClient, openDuplex } from "@cation/cluster/rpc/grpc-client";
@@ -40,6 +42,12 @@ export interface JoinsServerUse {
   readonly forwarded: number;
   readonly delayP50Us: number;
   readonly delayP99Us: number;
+}
+
+export interface JoinsServerMemory {
+  /** Heap and array buffers in use. */
+  readonly usedBytes: number;
+  readonly residentBytes: number;
 }
 
 const { backend, dtlsBackend, parent } = readChildOptions<JoinsServerOptions>();
@@ -90,13 +98,29 @@ function use(): JoinsServerUse {
   return used;
 }
 
+/** After a collection, and after what that has let go of is gone. */
+async function memory(): Promise<JoinsServerMemory> {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  for (let i = 0; i < 3; i++) {
+    collectGarbage();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const { heapUsed, external, rss } = process.memoryUsage();
+  return { usedBytes: heapUsed + external, residentBytes: rss };
+}
+
 const { facts } = worker;
 const ready: JoinsServerReady = {
   address: `127.0.0.1:${port}`,
   backend: facts.mediaBackend,
   dtlsBackend: facts.dtlsBackend,
 };
-serveParent(ready, use, async () => {
-  await Promise.all([worker.close(), server.close()]);
-  islb.close();
-});
+serveParent<{ kind?: "memory" }>(
+  ready,
+  ({ kind }) => (kind === "memory" ? memory() : use()),
+  async () => {
+    await Promise.all([worker.close(), server.close()]);
+    islb.close();
+  },
+);

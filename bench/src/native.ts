@@ -39,6 +39,8 @@ export interface BareLoopResult {
   sent: number;
   refused: number;
   cpuUs: number;
+  /** Of it in the kernel. */
+  systemUs: number;
   seconds: number;
   delayP50Us: number;
   delayP99Us: number;

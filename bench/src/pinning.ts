@@ -5,9 +5,16 @@ import { cpus } from "node:os";
 export type Seat = "measured" | "driver";
 
 const TASKSET = "/usr/bin/taskset";
+const NICE = "/usr/bin/nice";
 
-/** Command and arguments that run Node with `args` on the seat's processor; unpinned where that is not possible. */
+/**
+ * Command and arguments that run Node with `args` on the seat's processor, in front of whatever else the machine does;
+ * unpinned and with usual priority where that is not possible. The same for both contenders.
+ */
 export function seated(seat: Seat, args: readonly string[]): [command: string, args: string[]] {
-  if (cpus().length < 2 || !existsSync(TASKSET)) return [process.execPath, [...args]];
-  return [TASKSET, ["-c", seat === "measured" ? "0" : "1", process.execPath, ...args]];
+  const command = [process.execPath, ...args];
+  if (process.getuid?.() === 0 && existsSync(NICE)) command.unshift(NICE, "-n", "-19");
+  if (cpus().length >= 2 && existsSync(TASKSET)) command.unshift(TASKSET, "-c", seat === "measured" ? "0" : "1");
+  const [first, ...rest] = command as [string, ...string[]];
+  return [first, rest];
 }

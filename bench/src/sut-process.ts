@@ -54,6 +54,8 @@ export interface SutResult {
   sent: number;
   dropped: number;
   cpuUs: number;
+  /** Of it in the kernel. */
+  systemUs: number;
   delayP50Us: number;
   delayP99Us: number;
   delayP999Us: number;
@@ -69,7 +71,7 @@ const EXTENSIONS: HeaderExtensionIds = { ...NO_HEADER_EXTENSIONS, mid: 1, absSen
 
 /** Sends the engine's records through the backend, and notes how long packets stayed. */
 class BenchSink implements PacketSink {
-  readonly batch = new SendBatch(512);
+  readonly batch = new SendBatch(64);
   readonly delays = new DelayHistogram();
   readonly #io: MediaIo;
   readonly #arrivals: Float64Array | undefined;
@@ -251,6 +253,7 @@ function end(): SutResult {
     sent: counters.sentPackets - ioStart.sentPackets,
     dropped: dropped(counters) - dropped(ioStart),
     cpuUs: cpu.user + cpu.system,
+    systemUs: cpu.system,
     delayP50Us: sink.delays.quantileUs(0.5),
     delayP99Us: sink.delays.quantileUs(0.99),
     delayP999Us: sink.delays.quantileUs(0.999),

@@ -4,25 +4,39 @@
  */
 import type { MonoUs } from "@cation/rtp/units";
 import type { TrackId } from "./src/ids.ts";
+import { COMPLETION_RECORD_BYTES, CompletionBatch } from "./src/completion-batch.ts";
 import { Engine } from "./src/engine.ts";
 import { MemoryStore } from "./src/memory-store.ts";
 import { RECEIVE_RECORD_BYTES, ReceiveBatch } from "./src/receive-batch.ts";
-import { SendBatch } from "./src/send-batch.ts";
+import { SEND_RECORD_BYTES, SendBatch, SendOutcome } from "./src/send-batch.ts";
 import { PUBLISHER_EXTENSIONS, VIEWER_EXTENSIONS, vp8 } from "./src/testing/codecs.ts";
 import { CountingRandom } from "./src/testing/engine-fixture.ts";
 import { buildRtp, buildVp8 } from "./src/testing/rtp-builder.ts";
 
 const consumers = Number(process.argv[2] ?? 500);
 const packets = Number(process.argv[3] ?? 20_000);
-const PACKETS_PER_BATCH = 16;
+const PACKETS_PER_BATCH = 1;
 const PACKET_INTERVAL_US = 3_800;
 
 const store = new MemoryStore(16_384);
 let records = 0;
+const completions = new CompletionBatch(4096);
+/** Sends at once, and lets completions wait for the end of the turn, as backends do. */
 const sink = {
   batch: new SendBatch(256),
   flush(): void {
-    records += this.batch.count;
+    const { count, u32, u16 } = this.batch;
+    records += count;
+    if (completions.count + count > completions.capacity) complete();
+    for (let i = 0; i < count; i++) {
+      const sent = (i * SEND_RECORD_BYTES) / 4;
+      const done = (completions.count++ * COMPLETION_RECORD_BYTES) / 4;
+      completions.u32[done] = u32[sent];
+      completions.u32[done + 1] = u32[sent + 6];
+      completions.u8[4 * done + 8] = SendOutcome.SENT;
+      completions.u32[done + 3] = u16[2 * sent + 11] + u16[2 * sent + 7];
+      completions.f64[(done >> 1) + 2] = nowUs;
+    }
     this.batch.count = 0;
   },
 };
@@ -37,6 +51,11 @@ const engine = new Engine({
 const batch = new ReceiveBatch(PACKETS_PER_BATCH);
 let sequenceNumber = 0;
 let nowUs = 1_000_000;
+
+function complete(): void {
+  engine.onCompletions(completions);
+  completions.count = 0;
+}
 
 function open(handle: number): never {
   engine.openTransport(handle as never, sink, { extensions: PUBLISHER_EXTENSIONS, cname: "bench" });
@@ -125,7 +144,8 @@ function timeUs(count: number, withEngine: boolean): number {
     fill();
     if (!withEngine) continue;
     engine.receive(batch, nowUs as MonoUs);
-    if (done % 1600 === 0) engine.poll(nowUs as MonoUs);
+    complete();
+    if (nowUs >= engine.nextPollUs()) engine.poll(nowUs as MonoUs);
   }
   return cpuUs() - startUs;
 }
@@ -159,6 +179,7 @@ const measuring = allocatedBytes(batches, () => {});
 const allocated = allocatedBytes(batches, () => {
   fill();
   engine.receive(batch, nowUs as MonoUs);
+  complete();
 });
 const allocatedByEngine = Math.max(0, allocated - measuring);
 console.log(

@@ -133,7 +133,7 @@ export class ConsumerStream {
   setMaxLayers(maxSpatialId: number, maxTemporalId: number): void {
     this.#maxSpatialId = maxSpatialId;
     this.#temporal.wanted = maxTemporalId;
-    this.#place.flag(StreamFlag.FILTERS, !this.#temporal.open);
+    this.#noteTemporal();
     this.#layers?.setWanted(maxSpatialId, maxTemporalId);
   }
 
@@ -308,9 +308,15 @@ export class ConsumerStream {
   #wants(packet: IncomingPacket): boolean {
     const rewriter = this.rewriter;
     const passes = this.#temporal.passes(packet, rewriter);
-    this.#place.flag(StreamFlag.FILTERS, !this.#temporal.open);
+    this.#noteTemporal();
     if (rewriter.isNewest(packet)) return passes;
     return packet.pictureId < 0 ? passes : !rewriter.isLeftOut(packet);
+  }
+
+  /** Lets the PacketForwarder know which packets need no look at their temporal layer. */
+  #noteTemporal(): void {
+    this.#place.setWord(StreamWord.MAX_TEMPORAL_ID, this.#temporal.sure);
+    this.#place.flag(StreamFlag.GOES_UP, this.#temporal.goesUp(this.source?.layers.maxTemporalId ?? 0));
   }
 
   #passesLayers(packet: IncomingPacket): boolean {

@@ -19,7 +19,7 @@ const HEADER_WORD = 8;
 
 /**
  * Sends a packet to all consumers of its stream. The steady state (a packet newer than all before it, to streams that get
- * everything) is done here, row by row: copy the group's template, patch the numbers. Whatever else there is goes to
+ * it) is done here, row by row: copy the group's template, patch the numbers. Whatever else there is goes to
  * `ConsumerStream.forward`, which does the same with more questions.
  */
 export class PacketForwarder {
@@ -41,7 +41,12 @@ export class PacketForwarder {
     const plain = packet.payloadBytes > 0 && packet.layering === Layering.NONE;
     for (let i = 0; i < forwarding.length; i++) {
       const row = i * STREAM_ROW_WORDS;
-      if (!plain || i32[row + StreamWord.FLAGS] !== 0 || packet.extSeq <= f64[(row >> 1) + StreamDouble.HIGHEST_IN]) {
+      if (
+        !plain ||
+        i32[row + StreamWord.FLAGS] !== 0 ||
+        packet.temporalId > i32[row + StreamWord.MAX_TEMPORAL_ID] ||
+        packet.extSeq <= f64[(row >> 1) + StreamDouble.HIGHEST_IN]
+      ) {
         const reason = forwarding[i].forward(packet);
         if (reason !== DropReason.NONE) drops.add(reason);
         continue;

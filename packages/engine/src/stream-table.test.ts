@@ -38,11 +38,11 @@ describe("StreamTable", () => {
     const table = new StreamTable();
     const place = new StreamPlace(table);
     place.flag(StreamFlag.FRESH, true);
-    place.flag(StreamFlag.FILTERS, true);
+    place.flag(StreamFlag.GOES_UP, true);
     place.flag(StreamFlag.FRESH, false);
     place.leave();
     expect(table.count).toBe(0);
-    expect([place.has(StreamFlag.FRESH), place.has(StreamFlag.FILTERS)]).toEqual([false, true]);
+    expect([place.has(StreamFlag.FRESH), place.has(StreamFlag.GOES_UP)]).toEqual([false, true]);
   });
 
   test("words and doubles of a row do not overlap", () => {

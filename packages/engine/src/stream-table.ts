@@ -20,7 +20,9 @@ export const StreamWord = {
   TL0_OFFSET: 7,
   /** Of the newest packet sent; -1 before the first that had one. */
   LAST_PICTURE_ID: 8,
-  LAST_TL0: 9,
+  LAST_TL0: 30,
+  /** Highest temporal layer that passes without a closer look. */
+  MAX_TEMPORAL_ID: 9,
   /** Timestamp of the newest packet sent. */
   LAST_TIMESTAMP: 10,
   /** Picture id of the packet that was left out last; -1 where none of the present source was. */
@@ -54,8 +56,8 @@ export const StreamFlag = {
   FRESH: 1,
   /** The next packet starts a talkspurt. */
   MARKS_NEXT: 2,
-  /** Some packets may not be for this receiver. */
-  FILTERS: 4,
+  /** More temporal layers are wanted than pass, and the next packet may be where to begin with them. */
+  GOES_UP: 4,
   /** What was written into a packet must be remembered: a resend has to be the same bytes. */
   KEEPS_STAMPS: 8,
 } as const;

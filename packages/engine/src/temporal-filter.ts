@@ -17,9 +17,14 @@ export class TemporalFilter {
     return packet.temporalId <= this.current;
   }
 
-  /** Whether every packet passes, now and as long as the wish stays. */
-  get open(): boolean {
-    return this.wanted >= ALL_TEMPORAL_LAYERS && this.current >= ALL_TEMPORAL_LAYERS;
+  /** Highest layer whose packets pass, now and as long as the wish stays. */
+  get sure(): number {
+    return Math.min(this.wanted, this.current);
+  }
+
+  /** Whether a packet of a stream with layers up to `maxTemporalId` may let more of them through. */
+  goesUp(maxTemporalId: number): boolean {
+    return this.wanted > this.current && maxTemporalId > this.current;
   }
 
   /** The stream starts at a keyframe: nothing has been left out yet. */

@@ -12,6 +12,7 @@ class AesGcmCipher : public SrtpCipher {
                                             const SessionKeys& rtp, const SessionKeys& rtcp);
 
   size_t tagBytes() const override;
+  void prefetch() const override;
   size_t sealRtp(const Gather& packet, size_t headerBytes, uint32_t rolloverCounter,
                  uint8_t* out) override;
   size_t sealRtcp(uint8_t* packet, size_t length, uint32_t index) override;

@@ -5,6 +5,16 @@
 
 namespace cation {
 
+namespace {
+
+// Records ahead of the one being sent whose memory is asked for: their transports lie anywhere, and between two packets the
+// kernel has pushed them out of the cache. Each step needs what the one before has fetched.
+constexpr size_t kTransportAhead = 6;
+constexpr size_t kRouteAhead = 4;
+constexpr size_t kCipherAhead = 2;
+
+}  // namespace
+
 MediaSocket::MediaSocket(const PacketStore& store, Options options)
     : store_(store),
       options_(std::move(options)),
@@ -118,7 +128,9 @@ void MediaSocket::collectRetired() {
 
 size_t MediaSocket::send(const SendRecord* records, size_t count, uint32_t* tcpPositions) {
   size_t tcpCount = 0;
+  recordsTaken_ += count;
   for (size_t i = 0; i < count; i++) {
+    prefetch(records + i, count - i);
     const SendRecord& record = records[i];
     const Transport* transport = transports_.find(record.transport);
     if (!transport || !transport->sealer || transport->remote == Transport::Remote::kNone) {
@@ -138,6 +150,19 @@ size_t MediaSocket::send(const SendRecord* records, size_t count, uint32_t* tcpP
   sender_->flush();
   for (const auto& thread : threads_) thread->publish();
   return tcpCount;
+}
+
+void MediaSocket::prefetch(const SendRecord* records, size_t count) {
+  if (count > kTransportAhead) transports_.prefetch(records[kTransportAhead].transport);
+  if (count > kRouteAhead) {
+    const Transport* transport = transports_.find(records[kRouteAhead].transport);
+    if (transport) __builtin_prefetch(transport->route.get());
+    if (transport) __builtin_prefetch(transport->sealer.get());
+  }
+  if (count > kCipherAhead) {
+    const Transport* transport = transports_.find(records[kCipherAhead].transport);
+    if (transport && transport->sealer) transport->sealer->prefetch();
+  }
 }
 
 void MediaSocket::submit(const SendRecord& record, const Transport& transport) {

@@ -58,6 +58,8 @@ class MediaSocket : public SenderHost {
   // Sends records. Writes the positions of those that are for TCP peers to `tcpPositions` (room for `count`), returns
   // their number.
   size_t send(const SendRecord* records, size_t count, uint32_t* tcpPositions);
+  // Records that `send` was given so far.
+  uint64_t recordsTaken() const { return recordsTaken_; }
   // False for an address that this socket cannot reach.
   bool sendPlain(const Endpoint& remote, const uint8_t* bytes, size_t length);
   // The socket has room again.
@@ -92,6 +94,8 @@ class MediaSocket : public SenderHost {
 
   void complete(const CompletionRecord& completion, bool fromRecord) override;
   bool waitWritable() override;
+  // Asks for the memory that records behind the first of these will need.
+  void prefetch(const SendRecord* records, size_t count);
   void submit(const SendRecord& record, const Transport& transport);
   void refuse(const SendRecord& record, SendOutcome outcome);
   void reapThreads();
@@ -115,6 +119,7 @@ class MediaSocket : public SenderHost {
   std::vector<CompletionRecord> completions_;
   size_t completionsTaken_ = 0;
   SendCounters sendCounters_;
+  uint64_t recordsTaken_ = 0;
 };
 
 }  // namespace cation

@@ -60,18 +60,18 @@ void PacketReceiver::useMemory(const Memory& memory) {
   }
 }
 
-bool PacketReceiver::receive() {
-  for (mmsghdr& message : messages_) {
-    message.msg_hdr.msg_namelen = sizeof addresses_[0];
-    message.msg_hdr.msg_controllen = sizeof controls_[0].bytes;
+bool PacketReceiver::receive(size_t limit) {
+  for (size_t i = 0; i < limit; i++) {
+    messages_[i].msg_hdr.msg_namelen = sizeof addresses_[0];
+    messages_[i].msg_hdr.msg_controllen = sizeof controls_[0].bytes;
   }
   int received;
   do {
-    received = recvmmsg(socket_.fd(), messages_, kBatch, MSG_DONTWAIT, nullptr);
+    received = recvmmsg(socket_.fd(), messages_, static_cast<unsigned>(limit), MSG_DONTWAIT, nullptr);
   } while (received < 0 && errno == EINTR);
   recordCount_ = 0;
   datagramCount_ = 0;
-  mayHaveMore_ = received == static_cast<int>(kBatch);
+  mayHaveMore_ = received == static_cast<int>(limit);
   if (received <= 0) return false;
   const double nowUs = monotonicUs();
   const double offsetUs = realToMonotonicOffsetUs(nowUs);

@@ -35,12 +35,12 @@ class PacketReceiver {
 
   void useMemory(const Memory& memory);
 
-  // Reads what is there, up to kBatch datagrams. False where nothing was; then no counts are set.
-  bool receive();
+  // Reads what is there, up to `limit` datagrams (1 … kBatch). False where nothing was; then no counts are set.
+  bool receive(size_t limit);
   // Of the last `receive`.
   size_t recordCount() const { return recordCount_; }
   size_t datagramCount() const { return datagramCount_; }
-  // The last `receive` filled the batch: there may be more.
+  // The last `receive` found as many as it might: there may be more.
   bool mayHaveMore() const { return mayHaveMore_; }
 
   const ReceiveCounters& counters() const { return counters_; }

@@ -19,7 +19,7 @@
 namespace cation {
 
 // Where the records of a transport go, and with what key. Never changed once records refer to it: a new one takes its place.
-struct Route {
+struct alignas(64) Route {
   SrtpCipher* cipher = nullptr;
   sockaddr_in6 address{};
   socklen_t addressBytes = 0;

@@ -42,13 +42,17 @@ void onPoll(uv_poll_t* poll, int status, int events) {
     object->socket->onWritable();
     if (object->socket->hasCompletions()) callBack(object, object->onCompletions, 0, nullptr);
   }
-  for (int i = 0; i < kBatchesAWake && object->isOpen(); i++) {
+  WakeBudget& budget = object->budget;
+  budget.renew();
+  for (int i = 0; i < kBatchesAWake && object->isOpen() && !budget.spent(); i++) {
     PacketReceiver& receiver = object->socket->receiver();
-    if (!receiver.receive()) return;
+    if (!receiver.receive(budget.datagrams(PacketReceiver::kBatch))) return;
     const bool more = receiver.mayHaveMore();
     const uint32_t counts[] = {static_cast<uint32_t>(receiver.recordCount()),
                                static_cast<uint32_t>(receiver.datagramCount())};
+    const uint64_t recordsBefore = object->socket->recordsTaken();
     if (counts[0] + counts[1] > 0) callBack(object, object->onWake, 2, counts);
+    budget.note(counts[0] + counts[1], object->socket->recordsTaken() - recordsBefore);
     if (!more) return;
   }
 }

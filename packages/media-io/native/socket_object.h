@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "media_socket.h"
+#include "wake_budget.h"
 
 namespace cation {
 
@@ -34,6 +35,7 @@ struct SocketObject {
   CompletionRecord* completions = nullptr;
   size_t completionRoom = 0;
   std::unique_ptr<MediaSocket> socket;
+  WakeBudget budget;
 
   bool isOpen() const { return socket && !closing; }
 };

@@ -60,6 +60,9 @@ class SrtpCipher {
 
   virtual size_t tagBytes() const = 0;
 
+  // Asks for the memory that `sealRtp` will want soon.
+  virtual void prefetch() const {}
+
   // Writes the protected packet to `out`, which has room for kMaxOverheadBytes more than the packet and overlaps no input
   // except where it is the same. `headerBytes` lies inside the prefix. Returns its length, 0 if OpenSSL fails.
   virtual size_t sealRtp(const Gather& packet, size_t headerBytes, uint32_t rolloverCounter,

@@ -14,6 +14,8 @@ import { SendSideBandwidthEstimator } from "./send-side-bandwidth-estimator.ts";
 /** Changes that are smaller than this wait until `TELL_US` has passed. */
 const TELL_RATIO = 0.02;
 const TELL_US = 1_000_000;
+/** What has been sent is looked at so often where no feedback asks for it. */
+const TAKE_SENT_US = 100_000;
 
 /** Time after which feedback that was promised is not waited for any more. */
 const PATIENCE_US = 5_000_000;
@@ -49,6 +51,7 @@ export class TransportBandwidth implements PacerOutput, SentLogReader {
   readonly #startBps: number;
   readonly #budget: PacingBudget;
   readonly #pacing: RecordPacing;
+  #tookSentUs = Number.NEGATIVE_INFINITY;
   #connected = false;
   #toldEstimateBps = 0;
   #toldTargetBps = 0;
@@ -122,7 +125,10 @@ export class TransportBandwidth implements PacerOutput, SentLogReader {
   }
 
   poll(nowUs: number): void {
-    this.takeSent();
+    if (!this.#connected || nowUs - this.#tookSentUs >= TAKE_SENT_US) {
+      this.takeSent();
+      this.#tookSentUs = nowUs;
+    }
     this.estimator.poll(nowUs);
   }
 
