@@ -13,7 +13,8 @@ function createMachine(installed: string[], overrides: Partial<Machine> = {}) {
     readVersion: () => "1.0",
     run(command) {
       commands.push(command.join(" "));
-      if (command[1] === "install") installed.push(...command.slice(4));
+      const brought = TEST_TOOLS.filter(({ debianPackage }) => command.includes(debianPackage));
+      if (command[1] === "install") installed.push(...brought.map(({ program }) => program));
       return true;
     },
     print: (line) => lines.push(line),
@@ -28,7 +29,9 @@ test("nothing is done where nothing is missing", () => {
   const { machine, commands, lines } = createMachine([...all]);
   ensureTools(TEST_TOOLS, machine);
   expect(commands).toEqual([]);
-  expect(lines).toEqual(["Test tools: redis-server 1.0, nats-server 1.0, chromium 1.0, ffmpeg 1.0, openssl 1.0."]);
+  expect(lines).toEqual([
+    "Test tools: redis-server 1.0, nats-server 1.0, chromium 1.0, turnserver 1.0, ffmpeg 1.0, openssl 1.0.",
+  ]);
 });
 
 test("root on Debian installs what is missing, and only that", () => {
@@ -36,15 +39,15 @@ test("root on Debian installs what is missing, and only that", () => {
   ensureTools(TEST_TOOLS, machine);
   expect(commands).toEqual([
     "apt-get update",
-    "apt-get install -y --no-install-recommends nats-server chromium ffmpeg",
+    "apt-get install -y --no-install-recommends nats-server chromium coturn ffmpeg",
   ]);
-  expect(lines[0]).toBe("Installing nats-server, chromium, ffmpeg from this system's packages.");
+  expect(lines[0]).toBe("Installing nats-server, chromium, turnserver, ffmpeg from this system's packages.");
 });
 
 test("everybody else is told the command", () => {
   const user = createMachine(["openssl"], { isRoot: false });
   expect(() => ensureTools(TEST_TOOLS, user.machine)).toThrow(
-    "sudo apt-get update && sudo apt-get install -y --no-install-recommends redis-server nats-server chromium ffmpeg",
+    "sudo apt-get update && sudo apt-get install -y --no-install-recommends redis-server nats-server chromium coturn ffmpeg",
   );
   const mac = createMachine(["openssl", "chromium"], { hasAptGet: false });
   expect(() => ensureTools(TEST_TOOLS, mac.machine)).toThrow("brew install redis nats-server");

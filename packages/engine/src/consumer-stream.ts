@@ -336,7 +336,7 @@ export class ConsumerStream {
     head.marker = packet.marker || marksNext;
     this.#layers?.sent.note(number, endsPicture);
     writeRtpRecord(this.transport, packet, group.key.plan, this.#mid, head);
-    this.#countPacket(packet.payloadBytes);
+    this.#place.countPacket(packet.payloadBytes);
     if (packet.keyframeStart) place.setDouble(StreamDouble.LAST_KEYFRAME_US, packet.arrivalUs);
     // With RTX nothing has to be remembered of it.
     const stamps = this.#stamps;
@@ -348,18 +348,8 @@ export class ConsumerStream {
   /** The packet that was written last leaves, now or later. True where that is now. */
   #leave(group: ForwardGroup, stamp: HeldStamp): boolean {
     const isAudio = this.consumer.producer.params.kind === "audio";
-    return this.#context.pacing.leave(
-      this.transport,
-      isAudio ? PacerClass.AUDIO : PacerClass.VIDEO,
-      group.key.plan,
-      stamp,
-    );
-  }
-
-  #countPacket(payloadBytes: number): void {
-    const place = this.#place;
-    place.setDouble(StreamDouble.PACKETS, place.double(StreamDouble.PACKETS) + 1);
-    place.setDouble(StreamDouble.BYTES, place.double(StreamDouble.BYTES) + payloadBytes);
+    const pacerClass = isAudio ? PacerClass.AUDIO : PacerClass.VIDEO;
+    return this.#context.pacing.leave(this.transport, pacerClass, group.key.plan, stamp);
   }
 
   #fillHead(packet: IncomingPacket, group: ForwardGroup, number: number): RtpRecordHead {
@@ -394,7 +384,7 @@ export class ConsumerStream {
     head.filler = true;
     writeRtpRecord(this.transport, packet, plan, this.#mid, head);
     head.filler = false;
-    this.#countPacket(0);
+    this.#place.countPacket(0);
     this.#leave(group, HeldStamp.NUMBERS);
     return reason;
   }

@@ -229,7 +229,9 @@ export class Engine {
 
   /** What is known of the path to a client; undefined where nothing is sent to one on this transport. Fresh; for statistics. */
   bandwidthState(handle: TransportHandle): BandwidthState | undefined {
-    return this.#transports.get(handle | 0)?.bandwidth?.estimator.state;
+    const bandwidth = this.#transports.get(handle | 0)?.bandwidth;
+    bandwidth?.takeSent();
+    return bandwidth?.estimator.state;
   }
 
   /** Takes a batch of received packets, and sends on what is to be sent. */

@@ -157,6 +157,12 @@ export class StreamPlace {
     this.#table.f64[this.index * DOUBLES_PER_ROW + double] = value;
   }
 
+  /** One more packet has been written, with so many payload octets. */
+  countPacket(payloadBytes: number): void {
+    this.setDouble(StreamDouble.PACKETS, this.double(StreamDouble.PACKETS) + 1);
+    this.setDouble(StreamDouble.BYTES, this.double(StreamDouble.BYTES) + payloadBytes);
+  }
+
   /** Whether a StreamFlag is set. */
   has(flag: number): boolean {
     return (this.word(StreamWord.FLAGS) & flag) !== 0;
