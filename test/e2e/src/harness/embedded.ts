@@ -15,6 +15,10 @@ export interface TestEmbeddedOptions {
   readonly mediaBackend?: "auto" | "typescript";
   /** Further settings of signal, as environment variables. */
   readonly signal?: Readonly<Record<string, string>>;
+  /** Address of the media port. Default: loopback. */
+  readonly mediaHost?: string;
+  /** Address that clients are told instead, where something stands in between. */
+  readonly announced?: string;
 }
 
 /** The embedded mode in the process of the test, on free ports. */
@@ -28,7 +32,8 @@ export class TestEmbedded {
   readonly apiKey: ApiKey;
   readonly #embedded: Embedded;
 
-  static async start({ mediaBackend = "auto", signal: settings }: TestEmbeddedOptions = {}): Promise<TestEmbedded> {
+  static async start(options: TestEmbeddedOptions = {}): Promise<TestEmbedded> {
+    const { mediaBackend = "auto", mediaHost = "127.0.0.1", announced, signal: settings } = options;
     const log = new ServiceLog();
     const signal = loadSignalConfig({
       CATION_SIGNAL_MODE: "development",
@@ -44,7 +49,8 @@ export class TestEmbedded {
       sfu: loadSfuConfig({
         CATION_SFU_MODE: "development",
         CATION_SFU_NODE_ID: "embedded",
-        CATION_SFU_MEDIA_HOST: "127.0.0.1",
+        CATION_SFU_MEDIA_HOST: mediaHost,
+        ...(announced === undefined ? {} : { CATION_SFU_ANNOUNCED_ADDRESSES: announced }),
         CATION_SFU_MEDIA_PORT: "0",
         CATION_SFU_MEDIA_BACKEND: mediaBackend,
       }),

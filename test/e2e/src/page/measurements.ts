@@ -35,6 +35,16 @@ export interface SentVideo {
   readonly frames: number;
 }
 
+/** Counts of what is received: of the only picture, and of all sounds. */
+export interface ReceivedMedia {
+  readonly framesDecoded: number;
+  /** Of the last decoded picture; 0 before the first. */
+  readonly height: number;
+  /** Samples played, and those of them that were made up. */
+  readonly totalSamples: number;
+  readonly concealedSamples: number;
+}
+
 /** For how long to watch, and which frequencies to listen to. */
 export interface MeasureOptions {
   readonly durationMs: number;
@@ -47,6 +57,7 @@ export interface Probe {
   /** Watches and listens to everybody else. */
   measure(options: MeasureOptions): Promise<PageMeasurement>;
   measureSent(): Promise<SentVideo>;
+  received(): Promise<ReceivedMedia>;
   /** Codecs of the video that is received, for example "video/VP9". */
   receivedVideoCodecs(): Promise<string[]>;
   /** ICE user names of the page's open connections, its own and the server's; new ones after an ICE restart. */

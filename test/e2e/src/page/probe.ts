@@ -1,4 +1,11 @@
-import type { MeasureOptions, PageMeasurement, Probe, SentVideo, SoundMeasurement } from "./measurements.ts";
+import type {
+  MeasureOptions,
+  PageMeasurement,
+  Probe,
+  ReceivedMedia,
+  SentVideo,
+  SoundMeasurement,
+} from "./measurements.ts";
 
 // Runs in a page, before its own code, with nothing but types from outside of itself.
 
@@ -17,10 +24,25 @@ globalThis.RTCPeerConnection = class extends NativePeerConnection {
   }
 };
 
-async function readStats(type: "inbound-rtp" | "outbound-rtp"): Promise<Record<string, unknown>[]> {
+async function readStats(
+  type: "inbound-rtp" | "outbound-rtp",
+  kind: "audio" | "video" = "video",
+): Promise<Record<string, unknown>[]> {
   const open = connections.filter((connection) => connection.connectionState !== "closed");
   const reports = await Promise.all(open.map((connection) => connection.getStats()));
-  return reports.flatMap((report) => [...report.values()]).filter((one) => one.type === type && one.kind === "video");
+  return reports.flatMap((report) => [...report.values()]).filter((one) => one.type === type && one.kind === kind);
+}
+
+async function received(): Promise<ReceivedMedia> {
+  const sum = (stats: Record<string, unknown>[], name: string): number =>
+    stats.reduce((total, one) => total + Number(one[name] ?? 0), 0);
+  const [videos, audios] = await Promise.all([readStats("inbound-rtp", "video"), readStats("inbound-rtp", "audio")]);
+  return {
+    framesDecoded: sum(videos, "framesDecoded"),
+    height: Math.max(0, ...videos.map(({ frameHeight }) => Number(frameHeight ?? 0))),
+    totalSamples: sum(audios, "totalSamplesReceived"),
+    concealedSamples: sum(audios, "concealedSamples"),
+  };
 }
 
 /** The tile of somebody else, watched. */
@@ -197,5 +219,5 @@ async function waitForPicture(selector: string, timeoutMs: number): Promise<numb
 }
 
 Object.assign(globalThis, {
-  probe: { measure, measureSent, receivedVideoCodecs, iceUfrags, waitForPicture } satisfies Probe,
+  probe: { measure, measureSent, received, receivedVideoCodecs, iceUfrags, waitForPicture } satisfies Probe,
 });
