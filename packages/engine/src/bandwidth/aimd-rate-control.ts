@@ -4,6 +4,9 @@ import { BandwidthUsage } from "./trendline-estimator.ts";
 const BACKOFF_FACTOR = 0.85;
 /** Where the delay grew, but no queue stands yet. */
 const EARLY_BACKOFF_FACTOR = 0.95;
+/** An overuse while less than this share of the rate was sent; what it takes off then, where packets wait. */
+const LIMITED_RATIO = 0.6;
+const LIMITED_BACKOFF = 0.7;
 /** Taken off besides, so that very low rates fall too. */
 const BACKOFF_EXTRA_BPS = 5_000;
 const DEFAULT_RTT_US = 200_000;
@@ -103,6 +106,10 @@ export class AimdRateControl {
     const factor = this.queued ? BACKOFF_FACTOR : EARLY_BACKOFF_FACTOR;
     let decreasedBps = throughputBps * factor;
     if (decreasedBps > BACKOFF_EXTRA_BPS) decreasedBps -= BACKOFF_EXTRA_BPS;
+    if (throughputBps < LIMITED_RATIO * this.rateBps) {
+      // Little was sent: what arrived says little of the path, and a delay that came once is soon over.
+      decreasedBps = Math.max(decreasedBps, (this.queued ? LIMITED_BACKOFF : BACKOFF_FACTOR) * this.rateBps);
+    }
     if (decreasedBps > this.rateBps && this.#capacity.known) decreasedBps = factor * this.#capacity.estimateBps;
     if (decreasedBps < this.rateBps) this.rateBps = decreasedBps;
     if (throughputBps < this.#capacity.lowerBps) this.#capacity.reset();

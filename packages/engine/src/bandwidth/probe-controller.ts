@@ -19,6 +19,8 @@ const ALR_SCALE = 2;
 const LOSS_LIMITED_SCALE = 1.5;
 const MAX_WAIT_US = 1_000_000;
 const PERIOD_US = 5_000_000;
+const STARVED_PERIOD_US = 2_000_000;
+const LEAST_BPS = 300_000;
 const DROP_THRESHOLD = 0.66;
 const DROP_TIMEOUT_US = 5_000_000;
 const DROP_FRACTION = 0.85;
@@ -139,7 +141,11 @@ export class ProbeController {
     const alr = this.#alrSinceUs >= 0;
     if (!alr && this.#estimateBps >= this.#wantedBps) return;
     const sinceUs = alr ? Math.max(this.#alrSinceUs, this.#probedUs) : this.#probedUs;
-    if (nowUs >= sinceUs + PERIOD_US) this.#initiate(nowUs, ALR_SCALE * this.#estimateBps, 0, true);
+    // So little that pictures are paused: looked at more often, and at once for the smallest of them.
+    const leastBps = Math.min(this.#wantedBps, LEAST_BPS);
+    const starved = this.#estimateBps < leastBps;
+    const periodUs = starved ? STARVED_PERIOD_US : PERIOD_US;
+    if (nowUs >= sinceUs + periodUs) this.#initiate(nowUs, Math.max(ALR_SCALE * this.#estimateBps, leastBps), 0, true);
   }
 
   /** `secondBps` 0 for one burst only. */
