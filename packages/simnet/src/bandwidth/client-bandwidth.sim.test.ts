@@ -8,7 +8,7 @@ import { drawRun } from "./run-page.ts";
 
 const SEED = 1;
 
-describe(`estimation, pacing and allocation on a real engine, seed ${SEED}`, { timeout: 60_000 }, () => {
+describe(`estimation, pacing and allocation on a real engine, seed ${SEED}`, { timeout: 600_000 }, () => {
   test.each(CLIENT_SCENARIOS)("$name keeps its bounds", (scenario) => {
     const run = new ClientRun(scenario, SEED);
     const result = run.run();

@@ -14,7 +14,7 @@ const STEADY: ClientBounds = {
 function roundTrip(rttMs: number): ClientScenario {
   return {
     name: `rtt-${rttMs}`,
-    durationMs: 40_000,
+    durationMs: 30_000,
     link: { ...CAPACITY, delayUs: rttMs * 500 },
     steps: [],
     bounds: STEADY,
@@ -24,7 +24,7 @@ function roundTrip(rttMs: number): ClientScenario {
 function randomLoss(percent: number, bounds: ClientBounds): ClientScenario {
   return {
     name: `loss-${percent}`,
-    durationMs: 40_000,
+    durationMs: 30_000,
     link: { ...CAPACITY, loss: percent / 100 },
     steps: [],
     bounds: { maxUndecodableFrames: 0, ...bounds },
@@ -49,14 +49,14 @@ export const CLIENT_SCENARIOS: readonly ClientScenario[] = [
   randomLoss(30, { maxQueueP95Ms: 60 }),
   {
     name: "bursts",
-    durationMs: 40_000,
+    durationMs: 30_000,
     link: { ...CAPACITY, burst: { toBad: 0.002, toGood: 0.2, lossInGood: 0, lossInBad: 0.6 } },
     steps: [],
     bounds: { minEstimateRatio: 0.6, maxQueueP95Ms: 60, maxUndecodableFrames: 0 },
   },
   {
     name: "jitter-200",
-    durationMs: 60_000,
+    durationMs: 40_000,
     link: { ...CAPACITY, jitterUs: 200_000 },
     steps: [],
     bounds: { minEstimateRatio: 0.6, minUtilisation: 0.6, maxQueueP95Ms: 100, maxUndecodableFrames: 0 },
@@ -71,15 +71,15 @@ export const CLIENT_SCENARIOS: readonly ClientScenario[] = [
   },
   {
     name: "competing-viewers",
-    durationMs: 60_000,
+    durationMs: 40_000,
     link: CAPACITY,
     viewers: 2,
     steps: [],
-    bounds: { minEstimateRatio: 0.8, maxQueueP95Ms: 60, maxUnfairness: 3, maxUndecodableFrames: 0 },
+    bounds: { minEstimateRatio: 0.8, maxQueueP95Ms: 60, maxUnfairness: 2, maxUndecodableFrames: 0 },
   },
   {
     name: "fifty-consumers",
-    durationMs: 40_000,
+    durationMs: 25_000,
     link: { ...CAPACITY, rateBps: 2 * MBPS },
     publishers: 50,
     steps: [],
