@@ -1,5 +1,5 @@
 import { Bot } from "./bot.ts";
-import type { BotReport, SourceGap } from "./bot.ts";
+import type { BotReport } from "./bot.ts";
 import type { BotShared } from "./bot-shared.ts";
 import { joinBySignal } from "./join-by-signal.ts";
 import type { TokenMinter } from "./join-by-signal.ts";
@@ -7,6 +7,7 @@ import { summarize } from "./media-summary.ts";
 import type { BotsChoice, BotsOrder } from "./bots-order.ts";
 import { SampleLog } from "./sample-log.ts";
 import type { SampleBody, SamplePage } from "./sample-log.ts";
+import type { SourceGap } from "./source-gap.ts";
 
 const TICK_MS = 10;
 /** Between looks at whether something has happened to a bot. */

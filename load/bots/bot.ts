@@ -5,10 +5,10 @@ import { BotPublisher } from "./bot-publisher.ts";
 import type { BotShared } from "./bot-shared.ts";
 import { BotSubscriber } from "./bot-subscriber.ts";
 import { FrameHistory } from "./frame-history.ts";
-import type { FrameGap } from "./frame-history.ts";
 import { planPublishing } from "./publish-plan.ts";
 import type { PublishOptions } from "./publish-options.ts";
 import type { LinkHandler, Rejoin, SignalLink } from "./signal-link.ts";
+import type { SourceGap } from "./source-gap.ts";
 import { TrackDirectory } from "./track-directory.ts";
 import type { ReceivedTrack, TrackInterval } from "./track-receiver.ts";
 import { VisibleTracks } from "./visible-tracks.ts";
@@ -51,13 +51,6 @@ export interface BotReport {
   readonly errors: readonly string[];
 }
 
-/** How long a source was not seen or heard within a window; see FrameHistory. */
-export interface SourceGap extends FrameGap {
-  /** "identity/source": outlives the publisher's moves. */
-  readonly source: string;
-  readonly kind: "audio" | "video";
-}
-
 const MAX_ERRORS = 20;
 const MAX_EVENTS = 1_000;
 
@@ -73,6 +66,9 @@ export class Bot {
   readonly #directory = new TrackDirectory();
   readonly #visible: VisibleTracks | undefined;
   readonly #histories = new Map<string, { readonly kind: "audio" | "video"; readonly history: FrameHistory }>();
+  /** Source by track id. */
+  readonly #sources = new Map<string, string>();
+  /** Own tracks by mid. */
   readonly #trackIds = new Map<string, string>();
   readonly #errors: string[] = [];
   #subscriber: BotSubscriber;
@@ -113,9 +109,9 @@ export class Bot {
     return this.#ended;
   }
 
-  /** New sessions after lost ones. */
+  /** New sessions after lost ones, and moves to other nodes. */
   get rejoins(): number {
-    return this.#rejoins;
+    return this.#rejoins + this.#moves;
   }
 
   /** The open link, for requests beyond what a bot does by itself. */
@@ -242,7 +238,9 @@ export class Bot {
 
   #historyOf(trackId: string): FrameHistory {
     const track = this.#directory.find(trackId);
-    const key = track ? `${track.identity}/${track.source}` : trackId;
+    // A track that moves keeps its id; one that is published anew has its publisher's identity in common.
+    const key = this.#sources.get(trackId) ?? (track ? `${track.identity}/${track.source}` : trackId);
+    this.#sources.set(trackId, key);
     const known = this.#histories.get(key);
     if (known) return known.history;
     const history = new FrameHistory();

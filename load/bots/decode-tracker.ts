@@ -39,16 +39,20 @@ export class DecodeTracker {
   #inFrame = false;
   #frameIsKey = false;
   #firstFrameAtMs: number | undefined;
-  #lastFrameAtMs = 0;
+  #lastFrameAtMs = -1;
   #longestGapMs = 0;
   #meanIntervalMs = FIRST_MEAN_MS;
-  /** The freeze that has not ended is counted already. */
-  #frozen = false;
+  /** Up to when a freeze that has not ended is counted; -1 without one. */
+  #frozenUntilMs = -1;
   #keyframeRequestedAtMs = Number.NEGATIVE_INFINITY;
 
-  /** `history` is told when each frame was there. */
+  /**
+   * `history` is told when each frame was there. Where it holds frames of an earlier connection, this stream goes on from
+   * them: the time between counts as a freeze where it is one.
+   */
   constructor(history?: FrameHistory) {
     this.#history = history;
+    if (history) this.#lastFrameAtMs = history.lastMs;
   }
 
   /** A packet, in any order: `codec` in lower case, its payload from `start` to `end`. */
@@ -90,9 +94,7 @@ export class DecodeTracker {
 
   /** Notices a freeze that lasts. */
   check(nowMs: number): void {
-    if (this.#firstFrameAtMs === undefined || this.#frozen || !this.#isFreeze(nowMs - this.#lastFrameAtMs)) return;
-    this.#frozen = true;
-    this.freezes += 1;
+    if (this.#lastFrameAtMs >= 0 && this.#isFreeze(nowMs - this.#lastFrameAtMs)) this.#countFreeze(nowMs);
   }
 
   report(nowMs: number) {
@@ -135,20 +137,28 @@ export class DecodeTracker {
   #count(nowMs: number): void {
     this.frames += 1;
     if (this.#frameIsKey) this.keyframes += 1;
+    // While a bot moves, the old connection may still bring frames.
+    const lastMs = this.#firstFrameAtMs === undefined ? (this.#history?.lastMs ?? -1) : this.#lastFrameAtMs;
     this.#history?.note(nowMs);
+    if (lastMs >= 0 && this.#isFreeze(nowMs - lastMs)) {
+      this.#lastFrameAtMs = lastMs;
+      this.#countFreeze(nowMs);
+    }
     if (this.#firstFrameAtMs === undefined) {
       this.#firstFrameAtMs = nowMs;
     } else {
       const intervalMs = nowMs - this.#lastFrameAtMs;
-      if (this.#isFreeze(intervalMs)) {
-        if (!this.#frozen) this.freezes += 1;
-        this.freezeMs += intervalMs;
-      }
       this.#longestGapMs = Math.max(this.#longestGapMs, intervalMs);
       this.#meanIntervalMs += (intervalMs - this.#meanIntervalMs) * MEAN_WEIGHT;
     }
-    this.#frozen = false;
+    this.#frozenUntilMs = -1;
     this.#lastFrameAtMs = nowMs;
+  }
+
+  #countFreeze(nowMs: number): void {
+    if (this.#frozenUntilMs < 0) this.freezes += 1;
+    this.freezeMs += nowMs - Math.max(this.#lastFrameAtMs, this.#frozenUntilMs);
+    this.#frozenUntilMs = nowMs;
   }
 
   /** At least three times the mean, and 150 ms more than it. */

@@ -16,6 +16,11 @@ export class FrameHistory {
   readonly #times = new Float64Array(CAPACITY);
   #count = 0;
 
+  /** When the newest came; -1 before the first. */
+  get lastMs(): number {
+    return this.#count === 0 ? -1 : this.#times[(this.#count - 1) % CAPACITY];
+  }
+
   /** Times never go back. */
   note(nowMs: number): void {
     this.#times[this.#count % CAPACITY] = nowMs;

@@ -3,10 +3,12 @@
  * own). Everybody has to be there at the end, and nobody without a picture for long.
  */
 import { createBots } from "./lib/bots.ts";
+import { lastLookThresholds } from "./lib/last-look.ts";
 import { isBeyond, joinThresholds, once, paced, PUBLISHERS_FIRST_SECONDS, runOf, turn } from "./lib/scenario.ts";
 import { count, HOLD_SECONDS, ROOM, VIDEO_BPS } from "./lib/settings.ts";
 
 export { collect } from "./lib/collector.ts";
+export { lastLook } from "./lib/last-look.ts";
 
 const VIEWERS = count("CATION_VIEWERS", 50);
 const JOINS_PER_SECOND = count("CATION_JOINS_PER_SECOND", 25);
@@ -16,10 +18,12 @@ export const options = runOf(
   {
     speaker: once("speak"),
     viewers: paced("watch", VIEWERS, JOINS_PER_SECOND, PUBLISHERS_FIRST_SECONDS),
+    end: once("lastLook", SECONDS),
   },
   SECONDS,
   {
     ...joinThresholds("viewers", VIEWERS),
+    ...lastLookThresholds(VIEWERS),
     bot_ends: ["count==0"],
     media_loss_percent: ["value<0.5"],
     // No more than two seconds of standing picture for each viewer and node.

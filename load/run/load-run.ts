@@ -68,7 +68,7 @@ export class LoadRun {
       const quiet = (kind: string) => ({ [`CATION_${kind}_LOG_LEVEL`]: "warn" });
       this.#cluster = await startCluster({
         ...{ signals, islbs, sfus: nodes, placement, onLine },
-        env: { signal: quiet("SIGNAL"), islb: quiet("ISLB"), sfu: quiet("SFU") },
+        env: { signal: quiet("SIGNAL"), islb: quiet("ISLB"), sfu: { ...quiet("SFU"), ...this.#drainTime() } },
         signal: this.#abort.signal,
         onDied: (name, how) => this.#note(`${name} died: ${how}`),
       });
@@ -82,6 +82,11 @@ export class LoadRun {
     for (const { name, process: watched } of this.#bots) {
       this.#botMeters.set(name, new ProcessMeter(procSource(() => watched.pid)));
     }
+  }
+
+  /** A node that is asked to stop in the middle of a run has to have time to move its participants. */
+  #drainTime(): Record<string, string> {
+    return this.#options.faults.length > 0 ? { CATION_SFU_DRAIN_TIMEOUT_MS: "7000" } : {};
   }
 
   async #drive(k6: string): Promise<RunResult> {

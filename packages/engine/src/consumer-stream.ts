@@ -235,11 +235,7 @@ export class ConsumerStream {
 
   /** Packets of the source with this key; undefined where that one is gone. */
   historyOf(sourceKey: number): PacketHistory | undefined {
-    const streams = this.#binding?.producer.streams ?? [];
-    for (let i = 0; i < streams.length; i++) {
-      if (streams[i].sourceKey === sourceKey) return streams[i].history;
-    }
-    return undefined;
+    return this.#binding?.producer.streams.find((stream) => stream.sourceKey === sourceKey)?.history;
   }
 
   /** Sends a packet again that went out as `number` by the offsets of `segment`: by RTX, or under its own number. */

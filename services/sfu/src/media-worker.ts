@@ -37,8 +37,8 @@ const MAX_POLL_INTERVAL_MS = 10;
 const MIN_POLL_INTERVAL_MS = 1;
 /** How often transports look at the clock: their waits are seconds. */
 const WEBRTC_POLL_INTERVAL_US = 250_000;
-/** Records of one flush to the I/O backend. */
-const BATCH_RECORDS = 512;
+/** Records of one flush to the I/O backend: as many as it sends in one system call. */
+const BATCH_RECORDS = 64;
 
 export interface MediaWorkerOptions {
   /** Open, not started. Closed by the worker. */
