@@ -249,13 +249,22 @@ export class IncomingLink {
   /** A track that comes in here, or one to pass on. */
   #acquire(trackId: string, originNodeId: string, listener: FeedListener): RelayLease {
     const { nodeId, tracks, hubs } = this.#options;
-    if (originNodeId !== "" && originNodeId !== nodeId) {
+    if (originNodeId !== "" && originNodeId !== nodeId && !tracks.get(trackId)) {
       // A share of its own: a publication outlives the link that it began with.
       const share = hubs.acquire(this.roomId);
       share.hub.noteEpoch(this.#hello?.epoch ?? 0);
-      const lease = share.hub.acquire(trackId, originNodeId, listener);
+      let isLocal = false;
+      const lease = share.hub.acquire(trackId, originNodeId, (feed) => {
+        if (!isLocal) listener(feed);
+      });
+      // Its publisher may move here.
+      const unwatchLocal = tracks.watch(trackId, (local) => {
+        isLocal ||= local !== undefined;
+        if (isLocal) listener(local && { ...local, viaNodeIds: [] });
+      });
       return {
         release: () => {
+          unwatchLocal();
           lease.release();
           share.release();
         },

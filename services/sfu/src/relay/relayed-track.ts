@@ -111,7 +111,8 @@ export class RelayedTrack {
     this.#pause?.cancel();
     this.#pause = undefined;
     this.#returnMs = MIN_RETURN_MS;
-    if (this.#attempt?.link.peerNodeId === upstreams[0]) return;
+    // What was asked of a node under the old origin is asked again.
+    if (!moved && this.#attempt?.link.peerNodeId === upstreams[0]) return;
     this.#abandonAttempt();
     if (this.#link?.peerNodeId !== upstreams[0] || !this.#feed) this.#try(0, "plan");
   }
