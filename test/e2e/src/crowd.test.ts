@@ -9,6 +9,8 @@ const ROOM = "crowd";
 const GUESTS = ["Ada", "Grace", "Katherine"];
 const BOTS = ["left-1", "left-2", "left-3", "left-4", "right-1", "right-2", "right-3"];
 const OTHERS = GUESTS.length + BOTS.length - 1;
+/** CATION_SFU_MAX_AUDIO_STREAMS as it comes: the loudest of more voices share so many lines. */
+const VOICES = 6;
 
 describe("three pages and seven bots in one room on two nodes", () => {
   let cluster: TestCluster;
@@ -24,7 +26,7 @@ describe("three pages and seven bots in one room on two nodes", () => {
     await cluster?.stop();
   });
 
-  it("every page shows nine moving pictures, every bot receives nine tracks of each kind", async () => {
+  it("every page shows nine moving pictures, every bot receives them and the loudest voices", async () => {
     onTestFailed(() => console.log(cluster.log.toString()));
     bots.push(
       new Bots({ url: cluster.signalUrl(0), room: ROOM, count: 4, identity: "left", nodeId: "sfu-1" }),
@@ -70,7 +72,7 @@ describe("three pages and seven bots in one room on two nodes", () => {
       expect(
         playable.filter(({ kind }) => kind === "audio"),
         participantId,
-      ).toHaveLength(OTHERS);
+      ).toHaveLength(VOICES);
       expect({ errors, ended }, participantId).toEqual({ errors: [], ended: undefined });
     }
     const frames = reports.flatMap(({ received }) => received.map(({ decodableFrames }) => decodableFrames));
