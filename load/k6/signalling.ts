@@ -111,17 +111,25 @@ function converse(
   const startedAtMs = Date.now();
   let askedAtMs = startedAtMs;
   let requestId = 0;
+  let hungUp = false;
   let joined: { readonly sessionToken: string; readonly eventSequence?: string } | undefined;
+  const hangUp = (): void => {
+    hungUp = true;
+    socket.close();
+  };
   const deadline = setTimeout(() => {
     fail("TIMED_OUT");
-    socket.close();
+    hangUp();
   }, DEADLINE_MS);
   const ask = (request: object): void => {
     askedAtMs = Date.now();
     socket.send(JSON.stringify({ requestId: ++requestId, ...request }));
   };
   socket.onopen = () => ask(first);
-  socket.onerror = (event) => fail(String(event?.error));
+  // A ping that crosses the hanging up cannot be answered any more.
+  socket.onerror = (event) => {
+    if (!hungUp) fail(String(event?.error));
+  };
   socket.onclose = () => clearTimeout(deadline);
   socket.onmessage = (event) => {
     const { response } = JSON.parse(String(event?.data)) as Answer;
@@ -136,7 +144,7 @@ function converse(
     if (requestId === 1) return ask({ getRoster: { after: "", limit: 50 } });
     if (requestId <= PINGS) return ask({ ping: {} });
     if (!then && requestId === PINGS + 1) return ask({ leave: {} });
-    socket.close();
+    hangUp();
     if (!then) finished.add(1);
     else if (joined) then(joined);
   };

@@ -43,6 +43,21 @@ function feed(rewriter: StreamRewriter, packet: IncomingPacket): void {
 }
 
 describe("StreamRewriter", () => {
+  test("a picture that came late, below a number that padding took, is behind what a switch begins with", () => {
+    const rewriter = rewriterFrom(100);
+    const packets = [0, 1, 2, 3].map((index) => packetOf(sourcePacket(2, index)));
+    feed(rewriter, packets[0]);
+    rewriter.map(packets[0]);
+    rewriter.mapFiller(packets[2]);
+    rewriter.map(packets[1]);
+    const late = { pictureId: rewriter.pictureId, tl0: rewriter.tl0PictureIndex };
+    const next = packetOf(sourcePacket(4, 0));
+    feed(rewriter, next);
+    rewriter.map(next);
+    expect(rewriter.pictureId).toBe((late.pictureId + 1) & 0x7fff);
+    expect(rewriter.tl0PictureIndex).toBe((late.tl0 + 1) & 0xff);
+  });
+
   test("random switches, drops, losses and reordering: numbers are dense but for losses, never reused", () => {
     const step = fc.record({
       fate: fc.constantFrom("sent", "sent", "sent", "left out", "lost", "late"),

@@ -216,9 +216,12 @@ export class StreamRewriter {
     const mask = packet.layering >= Layering.DEPENDENCY ? FRAME_NUMBER_MASK : PICTURE_ID_MASK;
     this.pictureId = hasPicture ? (packet.pictureId + pictureIdOffset) & mask : -1;
     if (!hasPicture) return;
-    if (newest) place.setWord(StreamWord.LAST_PICTURE_ID, this.pictureId);
+    // Also where a number above is known to be padding: what comes next must lie behind every picture that was sent.
+    const ahead = (this.pictureId - place.word(StreamWord.LAST_PICTURE_ID)) & mask;
+    const last = newest || (ahead > 0 && ahead <= mask >>> 1);
+    if (last) place.setWord(StreamWord.LAST_PICTURE_ID, this.pictureId);
     if (packet.tl0PictureIndex < 0) return;
     this.tl0PictureIndex = (packet.tl0PictureIndex + place.word(StreamWord.TL0_OFFSET)) & 0xff;
-    if (newest) place.setWord(StreamWord.LAST_TL0, this.tl0PictureIndex);
+    if (last) place.setWord(StreamWord.LAST_TL0, this.tl0PictureIndex);
   }
 }
