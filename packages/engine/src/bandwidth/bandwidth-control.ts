@@ -3,9 +3,7 @@ import type { EngineTransport } from "../engine-transport.ts";
 import { FeedbackBatch } from "./feedback-batch.ts";
 import { TransportBandwidth } from "./transport-bandwidth.ts";
 
-/** How often each transport is looked at, some at a time: one wake-up must not do it for a thousand of them. */
 const POLL_US = 25_000;
-const TURN_US = 5_000;
 /** Packets are let go no more often: timers are no finer. */
 const RELEASE_US = 1_000;
 
@@ -18,10 +16,6 @@ export class BandwidthControl {
   /** Those whose pacer has something to do. */
   readonly #active: TransportBandwidth[] = [];
   #pollUs = Number.POSITIVE_INFINITY;
-  #polledUs = 0;
-  /** Whose turn is next, and how many (a fraction of one too) are due. */
-  #next = 0;
-  #due = 0;
   #releaseUs = Number.POSITIVE_INFINITY;
 
   constructor(context: EngineContext) {
@@ -39,7 +33,7 @@ export class BandwidthControl {
     const bandwidth = new TransportBandwidth(this.#context, transport, this.#batch);
     transport.bandwidth = bandwidth;
     this.#transports.push(bandwidth);
-    this.#pollUs = Math.min(this.#pollUs, nowUs + TURN_US);
+    this.#pollUs = Math.min(this.#pollUs, nowUs + POLL_US);
     this.changed(bandwidth, nowUs);
   }
 
@@ -84,16 +78,11 @@ export class BandwidthControl {
   }
 
   #poll(nowUs: number): void {
-    const transports = this.#transports;
-    const share = Math.min(1, (nowUs - this.#polledUs) / POLL_US);
-    this.#polledUs = nowUs;
-    for (this.#due += share * transports.length; this.#due >= 1; this.#due--) {
-      const bandwidth = transports[this.#next++ % transports.length];
+    for (const bandwidth of this.#transports) {
       bandwidth.poll(nowUs);
       this.changed(bandwidth, nowUs);
     }
-    this.#next %= Math.max(1, transports.length);
-    this.#pollUs = transports.length === 0 ? Number.POSITIVE_INFINITY : nowUs + TURN_US;
+    this.#pollUs = this.#transports.length === 0 ? Number.POSITIVE_INFINITY : nowUs + POLL_US;
   }
 
   #release(nowUs: number): void {
