@@ -1,7 +1,9 @@
 import type { ConsumerStream } from "./consumer-stream.ts";
 import { DropReason } from "./drop-reason.ts";
 import type { EngineContext } from "./engine-context.ts";
+import type { PacketHistory } from "./packet-history.ts";
 import { leavesOut } from "./rewrite-segments.ts";
+import type { RewriteSegment } from "./rewrite-segments.ts";
 
 /** Round trip that is assumed before a receiver report gave one. */
 const DEFAULT_RTT_US = 100_000;
@@ -22,12 +24,10 @@ export class Retransmitter {
   resend(stream: ConsumerStream, sequenceNumber: number, nowUs: number): DropReason {
     const number = stream.numberOf(sequenceNumber);
     const segment = number < 0 ? undefined : stream.rewriter.segmentOf(number);
-    if (segment === undefined) return DropReason.NACK_MISS;
-    const history = stream.historyOf(segment.sourceKey);
-    const entry = history === undefined ? -1 : history.find(number - segment.sequenceOffset);
-    if (history === undefined || entry < 0) return DropReason.NACK_MISS;
-    const pictureId = history.pictureIdOf(entry);
-    if (leavesOut(segment, pictureId)) return DropReason.NACK_MISS;
+    const history = segment && stream.historyOf(segment.sourceKey);
+    if (segment === undefined || history === undefined) return DropReason.NACK_MISS;
+    const entry = findSent(history, number, segment);
+    if (entry < 0) return DropReason.NACK_MISS;
 
     const rttUs = stream.transport.rttUs < 0 ? DEFAULT_RTT_US : stream.transport.rttUs;
     const nowMs = Math.floor(nowUs / 1000);
@@ -36,11 +36,9 @@ export class Retransmitter {
     if (resends >= this.#context.config.resendLimit) return DropReason.NACK_REPEATED;
     if (resends > 0 && stream.resends.sinceResentMs(number, nowMs) < repeatMs) return DropReason.NACK_REPEATED;
     if (!stream.resends.take(this.#context.config.resendPacketsPerRtt, nowUs, rttUs)) return DropReason.NACK_LIMIT;
-    const loaded = this.#load(history.slotOf(entry), history.generationOf(entry));
+    const loaded = this.#load(history, entry);
     if (loaded !== DropReason.NONE) return loaded;
     const { resent } = this.#context;
-    resent.pictureId = pictureId;
-    resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
     const sent = stream.resend(resent, number, segment);
     if (sent !== DropReason.NONE) return sent;
     stream.resent();
@@ -55,30 +53,36 @@ export class Retransmitter {
   repeat(stream: ConsumerStream, sequenceNumber: number, minBytes: number): DropReason {
     const number = stream.numberOf(sequenceNumber);
     const segment = number < 0 ? undefined : stream.rewriter.segmentOf(number);
-    if (segment === undefined) return DropReason.NACK_MISS;
-    const history = stream.historyOf(segment.sourceKey);
-    const entry = history === undefined ? -1 : history.find(number - segment.sequenceOffset);
-    if (history === undefined || entry < 0) return DropReason.NACK_MISS;
-    const pictureId = history.pictureIdOf(entry);
-    if (leavesOut(segment, pictureId)) return DropReason.NACK_MISS;
-    const loaded = this.#load(history.slotOf(entry), history.generationOf(entry));
+    const history = segment && stream.historyOf(segment.sourceKey);
+    if (segment === undefined || history === undefined) return DropReason.NACK_MISS;
+    const entry = findSent(history, number, segment);
+    if (entry < 0) return DropReason.NACK_MISS;
+    const loaded = this.#load(history, entry);
     if (loaded !== DropReason.NONE) return loaded;
     const { resent } = this.#context;
     if (resent.payloadBytes < minBytes) return DropReason.NACK_MISS;
-    resent.pictureId = pictureId;
-    resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
     return stream.resend(resent, number, segment);
   }
 
   /** Points the engine's second packet at what a slot holds, as it was when it was forwarded. */
-  #load(slot: number, generation: number): DropReason {
+  #load(history: PacketHistory, entry: number): DropReason {
     const { store, slots, resent } = this.#context;
+    const slot = history.slotOf(entry);
+    const generation = history.generationOf(entry);
     if ((store.generations[slot] | 0) !== generation) return DropReason.NACK_SLOT_OVERWRITTEN;
     if (!resent.load(slot, generation, slots.offsetOf(slot), slots.lengthOf(slot))) {
       return DropReason.NACK_SLOT_OVERWRITTEN;
     }
     const original = slots.originalPayloadTypeOf(slot);
     if (original >= 0 && !resent.unwrapRtx(original)) return DropReason.NACK_SLOT_OVERWRITTEN;
+    resent.pictureId = history.pictureIdOf(entry);
+    resent.tl0PictureIndex = history.tl0PictureIndexOf(entry);
     return DropReason.NONE;
   }
+}
+
+/** Entry of the packet that was sent as `number`, by the offsets of `segment`; -1 where it is forgotten, or was left out. */
+function findSent(history: PacketHistory, number: number, segment: Readonly<RewriteSegment>): number {
+  const entry = history.find(number - segment.sequenceOffset);
+  return entry >= 0 && leavesOut(segment, history.pictureIdOf(entry)) ? -1 : entry;
 }
